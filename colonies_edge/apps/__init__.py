@@ -1,0 +1,1 @@
+"""The programs: coordinator, executor and command line."""

@@ -1,0 +1,1 @@
+"""Keys, signatures and identities of Colonies; no clocks, no JSON."""

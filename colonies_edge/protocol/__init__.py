@@ -1,0 +1,1 @@
+"""What is said: objects, messages, envelopes and topics of Colonies; no I/O."""

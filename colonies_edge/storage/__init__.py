@@ -1,0 +1,1 @@
+"""What is kept: journal, checkpoint, archive and ledger."""
