@@ -1,0 +1,126 @@
+"""What goes into the engine and what comes out of it: plain values, so that a test or a debugger can hold them."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from colonies_edge.protocol.envelope import Envelope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """Where an answer goes: one connection of one party, below one colony (`mqtt.md` 1)."""
+
+    colony: str
+    party: str
+    conn: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One message whose signature was checked: `caller` signed it, or is "" for the two unsigned messages.
+
+    `value` is the parsed JSON of the payload. `stamped` is False only for transports that, like the Go server's HTTP,
+    carry neither `msgid` nor `ts`; everywhere else a message without them is refused.
+    """
+
+    caller: str
+    payloadtype: str
+    value: Any
+    route: Route
+    envelope: Envelope | None = None
+    stamped: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """The answer to one request."""
+
+    route: Route
+    payloadtype: str
+    value: Any
+    error: bool
+    msgid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Push:
+    """An assignment (`assignprocessmsg`) or its withdrawal (`withdrawmsg`) for the `assign` topic of an executor."""
+
+    colony: str
+    executorid: str
+    payloadtype: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A process as stored, for one subscriber; `msgid` is the subscription's, a dot and a number counting from 1."""
+
+    route: Route
+    msgid: str
+    value: Any
+
+
+class Kind(str, Enum):
+    """What a write does to its table."""
+
+    PUT = "put"  # row replaces whatever was there
+    PATCH = "patch"  # changes are fields of the row that is there
+    DROP = "drop"  # the row is gone
+    RETIRE = "retire"  # the row moved to the archive; it still counts in the colony's statistics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Write:
+    """One change of one row. `Tables.apply` is its only interpreter, at run time and when the journal is replayed.
+
+    `row` is set for PUT; for RETIRE it carries what the archive shall keep and is not journaled.
+    `changes` is set for PATCH: field names of the row class and their new values.
+    """
+
+    table: str
+    key: str
+    kind: Kind
+    row: Any = None
+    changes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a repeated call gets again. A whole process is kept as its id: it is shown as it is when asked again."""
+
+    payloadtype: str
+    error: bool
+    value: Any = None
+    processid: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One line of the journal: who asked for what, when, what was answered and what it changed.
+
+    `caller`, `msgid`, `envelope` and `answer` are empty for what the engine did by itself (a deadline, a lost lease).
+    """
+
+    time_ns: int
+    writes: tuple[Write, ...]
+    caller: str = ""
+    msgid: str = ""
+    envelope: Envelope | None = None
+    answer: Answer | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A decision: what must be on disk (`record`) before anything of the rest is said."""
+
+    record: Record | None = None
+    replies: tuple[Reply, ...] = ()
+    pushes: tuple[Push, ...] = ()
+    events: tuple[Event, ...] = ()
+
+    @property
+    def touches_archive(self) -> bool:
+        """The archive changes when this is committed, so the next request must not be decided before that."""
+        return self.record is not None and any(write.table == "archive" for write in self.record.writes)

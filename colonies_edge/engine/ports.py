@@ -1,0 +1,108 @@
+"""What the engine needs of the world, as ports: the archive to read from, and the store that the coordinator commits to."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from colonies_edge.engine.outcome import Record, Write
+from colonies_edge.engine.rows import ProcessRow
+from colonies_edge.protocol.limits import (
+    FINISHED_IN_MEMORY_MAX,
+    FINISHED_KEEP_S,
+    GRACE_S,
+    LEASE_S,
+    PASS_OVER_S,
+    STALE_EXECUTOR_S,
+)
+from colonies_edge.protocol.model import LogEntry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What an operator may choose; seconds unless the name says otherwise."""
+
+    lease_s: float = LEASE_S
+    grace_s: float = GRACE_S
+    pass_over_s: float = PASS_OVER_S
+    stale_executor_s: float = STALE_EXECUTOR_S
+    allow_reregister: bool = True
+    finished_keep_s: float = FINISHED_KEEP_S
+    finished_in_memory_max: int = FINISHED_IN_MEMORY_MAX
+    build_version: str = ""
+    build_time: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Archived:
+    """What the archive keeps of a finished process."""
+
+    process: ProcessRow
+    logs: tuple[LogEntry, ...] = ()
+
+
+class History(Protocol):
+    """The archive of finished processes, read side. Every method sees what was committed, nothing later."""
+
+    def process(self, processid: str) -> ProcessRow | None:
+        """One archived process, or None."""
+
+    def process_of_attribute(self, attributeid: str) -> ProcessRow | None:
+        """The archived process that has this attribute (of `env` or added), or None."""
+
+    def newest(
+        self, colony: str, state: int, count: int, *, executortype: str = "", label: str = "", initiatorname: str = ""
+    ) -> Sequence[ProcessRow]:
+        """Up to `count` processes in that state, latest `endtime` first; empty filters do not filter."""
+
+    def submitted_since(self, colony: str, state: int, since_ns: int, executorid: str = "") -> Sequence[ProcessRow]:
+        """Processes in that state submitted at or after `since_ns`, oldest first; `executorid` "" means anybody's."""
+
+    def logs(
+        self, *, colony: str, processid: str = "", executorname: str = "", since_ns: int = 0, latest: bool, count: int
+    ) -> Sequence[LogEntry]:
+        """Up to `count` entries with a time stamp above `since_ns`, chronological: the last ones if `latest`, else the first."""
+
+    def search_logs(self, colony: str, text: str, since_ns: int, count: int) -> Sequence[LogEntry]:
+        """Up to `count` entries newer than `since_ns` that contain `text`, newest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovered:
+    """What a store found when it opened: the rows of the checkpoint, then what happened after it.
+
+    `floor_ns` is the newest time that was ever written: the coordinator's clock starts no earlier. `damage` is "" or
+    one sentence that says what is broken; then the coordinator starts read-only. `notes` are for the log.
+    """
+
+    rows: Iterable[Write]
+    records: Iterable[Record]
+    floor_ns: int
+    damage: str = ""
+    notes: tuple[str, ...] = ()
+
+
+class Store(Protocol):
+    """Makes decisions durable. One thread at a time calls it."""
+
+    def load(self) -> Recovered:
+        """Read what is there; called once, first."""
+
+    def commit(self, records: Sequence[Record]) -> None:
+        """Make these durable, in order, all or a prefix; when it returns they survive a power cut.
+
+        Rows of RETIRE writes are in the archive before the record that retires them is in the journal; `archive` writes
+        (Purge) are carried out after the journal has them. Raises StoreFailed when the disk refuses.
+        """
+
+    def checkpoint_due(self) -> bool:
+        """The journal has grown enough since the last checkpoint."""
+
+    def rotate(self) -> int:
+        """Start a new journal segment; everything committed so far belongs to the checkpoint that follows."""
+
+    def checkpoint(self, rows: Iterable[Write], segment: int) -> None:
+        """Write the rows (all tables as of that `rotate`) beside the old checkpoint and swap them; may run in a thread
+        of its own while `commit` goes on into the new segment."""
+
+    def close(self) -> None:
+        """Release files and the lock on the folder."""

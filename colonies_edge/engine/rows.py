@@ -1,0 +1,122 @@
+"""The rows of the tables: what the coordinator keeps of each thing, and which class belongs to which table."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from colonies_edge.engine.outcome import Answer
+from colonies_edge.protocol.model import Colony, Executor, Function, FunctionSpec, LogEntry, State, Time, User
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerRow:
+    """The server owner's identity; the table `server` has this one row, under the key "server"."""
+
+    serverid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attr:
+    """An attribute as kept: id, target, colony and state follow from its process (`protocol-core.md` 4.11)."""
+
+    attributetype: int
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessRow:
+    """A process as kept: the wire's fields that do not follow from others, and three of our own.
+
+    `attempt` counts assignments, from 1. `losses` counts assignments that were lost before the executor ever showed
+    that it had them. `leased` tells pushed work (under a lease) from pulled work (under `maxexectime` only).
+    """
+
+    processid: str
+    colonyname: str
+    initiatorid: str
+    initiatorname: str
+    spec: FunctionSpec
+    prioritytime: int
+    submissiontime: Time
+    waitdeadline: Time = 0
+    state: State = State.WAITING
+    assignedexecutorid: str = ""
+    starttime: Time = 0
+    endtime: Time = 0
+    execdeadline: Time = 0
+    retries: int = 0
+    attributes: tuple[Attr, ...] = ()
+    waitforparents: bool = False
+    parents: tuple[str, ...] = ()
+    children: tuple[str, ...] = ()
+    processgraphid: str = ""
+    in_: tuple[Any, ...] = ()
+    out: tuple[Any, ...] = ()
+    errors: tuple[str, ...] = ()
+    attempt: int = 0
+    losses: int = 0
+    leased: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PauseRow:
+    """A colony whose assignments are paused; no row means that they are not."""
+
+    colonyname: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TallyRow:
+    """How many finished processes of a colony are in the archive, by state."""
+
+    success: int = 0
+    failed: int = 0
+    cancelled: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerRow:
+    """A remembered answer in a checkpoint; key is `caller/msgid`."""
+
+    time_ns: Time
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PresenceRow:
+    """When an executor was last heard from; only in checkpoints, the journal does not follow every heartbeat."""
+
+    heard_ns: Time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockStep:
+    """The wall clock jumped forward by so much at this point of history; every stored deadline moved with it."""
+
+    by_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purge:
+    """Archived processes that were removed: one by id (the write's key), or all of a colony in a state (-1: any)."""
+
+    colonyname: str
+    state: int
+
+
+# The class of each table's rows. `archive` and `clock` hold no rows in memory: their writes are instructions.
+TABLES: dict[str, type] = {
+    "server": ServerRow,
+    "colonies": Colony,  # by colony name
+    "executors": Executor,  # by executor id
+    "users": User,  # by colony/name
+    "functions": Function,  # by function id
+    "processes": ProcessRow,  # by process id
+    "logs": LogEntry,  # by time stamp in ns, 20 digits
+    "pauses": PauseRow,  # by colony name
+    "tallies": TallyRow,  # by colony name
+    "answers": AnswerRow,  # by caller/msgid
+    "presence": PresenceRow,  # by executor id
+    "clock": ClockStep,
+    "archive": Purge,
+}
