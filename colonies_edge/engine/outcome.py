@@ -21,7 +21,8 @@ class Request:
     """One message whose signature was checked: `caller` signed it, or is "" for the two unsigned messages.
 
     `value` is the parsed JSON of the payload. `stamped` is False only for transports that, like the Go server's HTTP,
-    carry neither `msgid` nor `ts`; everywhere else a message without them is refused.
+    carry neither `msgid` nor `ts`; everywhere else a message without them is refused. Such a transport gives every
+    request a fresh `msgid` of its own, from which ids of new objects are derived.
     """
 
     caller: str
@@ -30,6 +31,7 @@ class Request:
     route: Route
     envelope: Envelope | None = None
     stamped: bool = True
+    msgid: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,9 +115,12 @@ class Record:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """A decision: what must be on disk (`record`) before anything of the rest is said."""
+    """A decision: what must be on disk (`records`) before anything of the rest is said.
 
-    record: Record | None = None
+    Several records when one request also answers others: a submit may end somebody's long poll.
+    """
+
+    records: tuple[Record, ...] = ()
     replies: tuple[Reply, ...] = ()
     pushes: tuple[Push, ...] = ()
     events: tuple[Event, ...] = ()
@@ -123,4 +128,4 @@ class Outcome:
     @property
     def touches_archive(self) -> bool:
         """The archive changes when this is committed, so the next request must not be decided before that."""
-        return self.record is not None and any(write.table == "archive" for write in self.record.writes)
+        return any(write.table == "archive" for record in self.records for write in record.writes)

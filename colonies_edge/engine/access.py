@@ -1,0 +1,293 @@
+"""Who may say what: one row per message type (`protocol-core.md` 2.3), and the check that reads it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from colonies_edge.engine.step import Step
+from colonies_edge.engine.tables import Tables
+from colonies_edge.protocol.errors import BadRequest, Forbidden, error_of
+from colonies_edge.protocol.model import ExecutorState
+
+
+class Role(str, Enum):
+    """Who a caller must be, in the colony that the message concerns."""
+
+    ANYBODY = "anybody, unsigned"
+    SERVER_OWNER = "server owner"
+    COLONY_OWNER = "colony owner"
+    MEMBER = "member"  # approved executor or user; the colony owner is none (protocol-core.md 2.1)
+    MEMBER_ANY_STATE = "member, executors in any state"
+
+
+class Memory(str, Enum):
+    """What a repeated call finds (`mqtt.md` 2, exactly one effect)."""
+
+    NONE = "none"  # a read: saying it again has no effect
+    VOLATILE = "volatile"  # its effect dies with the process; remembered in memory, refused when stamped before the start
+    DURABLE = "durable"  # remembered in the journal, refusals too
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where a message says which colony it concerns.
+
+    Either `path`, a dotted path of fields to the colony's name, whose first part may be absent (`absent` is then the text
+    of the 400); or `of`, a kind of object, and `path` to its id, with `missing` as answer when there is none. An empty
+    path hands the whole message to the finder.
+    """
+
+    path: str = ""
+    of: str = ""
+    absent: str = ""
+    missing: tuple[int, str] = (404, "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One row of the table."""
+
+    role: Role
+    target: Target | None = None
+    memory: Memory = Memory.NONE
+    unknown_colony: str = ""  # when set: an unknown colony is a 400 with this text ({} = name) before the role is looked at
+
+
+# How to find the object behind an id: kind -> (step, id or message) -> object with a `colonyname`, or None.
+FINDERS: dict[str, Callable[[Step, Any], Any]] = {
+    "process": lambda step, key: step.process(key),
+    "executor by id": lambda step, key: step.tables.executors.get(key),
+    "function": lambda step, key: step.tables.functions.get(key),
+    "attribute": lambda step, key: process_of_attribute(step, key),
+    "subject of logs": lambda step, message: subject_of_logs(step, message),
+}
+
+
+def process_of_attribute(step: Step, attributeid: str) -> Any:
+    """The process that has this attribute, in memory or in the archive, or None."""
+    processid = step.tables.attribute_targets.get(attributeid)
+    return step.process(processid) if processid is not None else step.history.process_of_attribute(attributeid)
+
+
+def subject_of_logs(step: Step, message: Any) -> Any:
+    """The executor or the process whose logs are asked for (`protocol-rest.md` 5). Raises ColoniesError 500."""
+    if message.executorname:
+        subject = step.tables.executor_named(message.colonyname, message.executorname)
+    else:
+        subject = step.process(message.processid)
+    if subject is None:
+        kind = "executor" if message.executorname else "process"
+        raise error_of(500, f"Failed to get logs, {kind} does not exist")
+    return subject
+
+
+def authorise(step: Step, rule: Rule, message: Any) -> None:
+    """Refuse, or set `step.colony` to the colony that the message concerns. Raises ColoniesError."""
+    step.colony = _colony_of(step, rule.target, message) if rule.target is not None else ""
+    if rule.unknown_colony and step.colony not in step.tables.colonies:
+        raise BadRequest(rule.unknown_colony.format(step.colony))
+    if rule.role is Role.SERVER_OWNER:
+        if step.caller != step.tables.serverid:
+            raise Forbidden("Access denied, not server owner")
+    elif rule.role is Role.COLONY_OWNER:
+        require_owner(step.tables, step.colony, step.caller)
+    elif rule.role is not Role.ANYBODY:
+        require_member(step.tables, step.colony, step.caller, any_state=rule.role is Role.MEMBER_ANY_STATE)
+    _check_topic(step, rule)
+
+
+def _check_topic(step: Step, rule: Rule) -> None:
+    """A colony named in the payload must be the one of the topic (`mqtt.md` 1); `_` and plain HTTP name none."""
+    route = step.request.route if step.request is not None else None
+    if route is None or route.colony in ("", "_") or rule.target is None or rule.target.of:
+        return
+    if step.colony != route.colony:
+        raise BadRequest(f"The message concerns colony <{step.colony}> but was sent to the topics of <{route.colony}>")
+
+
+def _colony_of(step: Step, target: Target, message: Any) -> str:
+    value = message
+    for depth, part in enumerate(target.path.split(".") if target.path else ()):
+        value = getattr(value, part)
+        if value is None and depth == 0:
+            raise BadRequest(target.absent)
+        if value is None:
+            return ""
+    if not target.of:
+        return str(value)
+    if value == "" and target.absent:
+        raise BadRequest(target.absent)
+    found = FINDERS[target.of](step, value)
+    if found is None:
+        raise error_of(target.missing[0], target.missing[1].format(value))
+    return str(found.colonyname)
+
+
+def require_owner(tables: Tables, colony: str, caller: str) -> None:
+    """Raises Forbidden unless the caller's identity is the colony's."""
+    if not colony:
+        raise Forbidden("Empty Colony name")
+    found = tables.colonies.get(colony)
+    if found is None:
+        raise Forbidden(f"Colony with name <{colony}> does not exists")
+    if found.colonyid != caller:
+        raise Forbidden("Access denied, not colony owner")
+
+
+def is_member(tables: Tables, colony: str, caller: str, *, any_state: bool = False) -> bool:
+    """An executor of that colony (approved, unless any state will do) or one of its users."""
+    executor = tables.executors.get(caller)
+    if executor is not None and executor.colonyname == colony and (any_state or executor.state == ExecutorState.APPROVED):
+        return True
+    return tables.user_with_id(colony, caller) is not None
+
+
+def require_member(tables: Tables, colony: str, caller: str, *, any_state: bool = False) -> None:
+    """Raises Forbidden unless `is_member`; that an executor is not approved is never said (`protocol-core.md` 2.2)."""
+    if is_member(tables, colony, caller, any_state=any_state):
+        return
+    if colony not in tables.colonies:
+        raise Forbidden(f"Colony with name <{colony}> does not exists")
+    raise Forbidden(f"Access denied, not a member of Colony with name <{colony}>")
+
+
+def _process(missing_status: int, missing: str) -> Target:
+    return Target(of="process", path="processid", missing=(missing_status, missing))
+
+
+def _colony(path: str = "colonyname", absent: str = "") -> Target:
+    return Target(path=path, absent=absent)
+
+
+_UNKNOWN = "Colony with name <{}> does not exists"
+_DURABLE, _VOLATILE = Memory.DURABLE, Memory.VOLATILE
+
+RULES: dict[str, Rule] = {
+    # Server
+    "versionmsg": Rule(role=Role.ANYBODY),
+    "getserverinfomsg": Rule(role=Role.ANYBODY),
+    "getstatisticsmsg": Rule(role=Role.SERVER_OWNER),
+    "getclustermsg": Rule(role=Role.SERVER_OWNER),
+    "changeserveridmsg": Rule(role=Role.SERVER_OWNER, memory=_DURABLE),
+    # Colonies
+    "addcolonymsg": Rule(role=Role.SERVER_OWNER, memory=_DURABLE),
+    "removecolonymsg": Rule(role=Role.SERVER_OWNER, memory=_DURABLE),
+    "getcoloniesmsg": Rule(role=Role.SERVER_OWNER),
+    "getcolonymsg": Rule(role=Role.MEMBER, target=_colony()),
+    "getcolonystatsmsg": Rule(
+        role=Role.MEMBER, target=_colony(), unknown_colony="Colony with name <{}> not found"
+    ),
+    "changecolonyidmsg": Rule(role=Role.COLONY_OWNER, target=_colony(), memory=_DURABLE),
+    # Executors
+    "addexecutormsg": Rule(
+        role=Role.COLONY_OWNER,
+        target=_colony("executor.colonyname", "Failed to add executor, executor is nil"),
+        memory=_DURABLE,
+    ),
+    "approveexecutormsg": Rule(role=Role.COLONY_OWNER, target=_colony(), memory=_DURABLE),
+    "rejectexecutormsg": Rule(role=Role.COLONY_OWNER, target=_colony(), memory=_DURABLE),
+    "removeexecutormsg": Rule(role=Role.COLONY_OWNER, target=_colony(), memory=_DURABLE),
+    "getexecutorsmsg": Rule(role=Role.MEMBER_ANY_STATE, target=_colony()),
+    "getexecutormsg": Rule(role=Role.MEMBER, target=_colony()),
+    "getexecutorbyidmsg": Rule(
+        role=Role.MEMBER,
+        target=Target(
+            of="executor by id", path="executorid", missing=(404, "Failed to get executor by ID, executor is nil")
+        ),
+    ),
+    "reportallocationmsg": Rule(role=Role.MEMBER_ANY_STATE, target=_colony(), memory=_DURABLE),
+    "updateexecutormsg": Rule(role=Role.MEMBER_ANY_STATE, target=_colony(), memory=_DURABLE),
+    "changeexecutoridmsg": Rule(role=Role.MEMBER_ANY_STATE, target=_colony(), memory=_DURABLE),
+    # Users
+    "addusermsg": Rule(
+        role=Role.COLONY_OWNER,
+        target=_colony("user.colonyname", "Failed to add user, user is nil"),
+        memory=_DURABLE,
+        unknown_colony=_UNKNOWN,
+    ),
+    "getusersmsg": Rule(role=Role.MEMBER_ANY_STATE, target=_colony(), unknown_colony=_UNKNOWN),
+    "getusermsg": Rule(role=Role.MEMBER_ANY_STATE, target=_colony(), unknown_colony=_UNKNOWN),
+    "getuserbyidmsg": Rule(role=Role.MEMBER_ANY_STATE, target=_colony(), unknown_colony=_UNKNOWN),
+    "removeusermsg": Rule(role=Role.COLONY_OWNER, target=_colony(), memory=_DURABLE, unknown_colony=_UNKNOWN),
+    "changeuseridmsg": Rule(role=Role.MEMBER_ANY_STATE, target=_colony(), memory=_DURABLE),
+    # Functions
+    "addfunctionmsg": Rule(
+        role=Role.MEMBER,
+        target=_colony("fun.colonyname", "Failed to add function, msg.Function is nil"),
+        memory=_DURABLE,
+    ),
+    "getfunctionsmsg": Rule(role=Role.MEMBER, target=_colony()),
+    "removefunctionmsg": Rule(
+        role=Role.MEMBER,
+        target=Target(
+            of="function",
+            path="functionid",
+            absent="Failed to remove function, msg.FunctionID is empty",
+            missing=(404, "Failed to remove function, function does not exist"),
+        ),
+        memory=_DURABLE,
+    ),
+    # Processes
+    "submitfuncspecmsg": Rule(
+        role=Role.MEMBER,
+        target=_colony("spec.conditions.colonyname", "Failed to submit process spec, msg.FunctionSpec is nil"),
+        memory=_DURABLE,
+    ),
+    "assignprocessmsg": Rule(role=Role.MEMBER, target=_colony(), memory=_VOLATILE),
+    "getprocessmsg": Rule(role=Role.MEMBER, target=_process(404, "Failed to get process, process not found")),
+    "getprocessesmsg": Rule(role=Role.MEMBER, target=_colony()),
+    "getprocesshistmsg": Rule(role=Role.MEMBER, target=_colony()),
+    "closesuccessfulmsg": Rule(
+        role=Role.MEMBER,
+        target=_process(500, "Failed to close process as successful, process is nil"),
+        memory=_DURABLE,
+    ),
+    "closefailedmsg": Rule(
+        role=Role.MEMBER, target=_process(500, "Failed to close process as failed, process is nil"), memory=_DURABLE
+    ),
+    "setoutputmsg": Rule(
+        role=Role.MEMBER, target=_process(500, "Failed to set output, process is nil"), memory=_DURABLE
+    ),
+    "cancelprocessmsg": Rule(
+        role=Role.MEMBER, target=_process(500, "Failed to cancel process, process is nil"), memory=_DURABLE
+    ),
+    "removeprocessmsg": Rule(
+        role=Role.MEMBER, target=_process(500, "Failed to remove process, process is nil"), memory=_DURABLE
+    ),
+    "removeallprocessesmsg": Rule(role=Role.COLONY_OWNER, target=_colony(), memory=_DURABLE),
+    "pauseassignmentsmsg": Rule(role=Role.COLONY_OWNER, target=_colony(), memory=_DURABLE),
+    "resumeassignmentsmsg": Rule(role=Role.COLONY_OWNER, target=_colony(), memory=_DURABLE),
+    "getpausestatusmsg": Rule(role=Role.MEMBER_ANY_STATE, target=_colony()),
+    # Executors at work (mqtt.md 4)
+    "readymsg": Rule(role=Role.MEMBER, target=_colony(), memory=_VOLATILE),
+    "heartbeatmsg": Rule(role=Role.MEMBER, target=_colony(), memory=_VOLATILE),
+    "releaseprocessmsg": Rule(
+        role=Role.MEMBER, target=_process(404, "Failed to release process, process not found"), memory=_DURABLE
+    ),
+    # Attributes and logs
+    "addattributemsg": Rule(
+        role=Role.MEMBER,
+        target=Target(
+            of="process",
+            path="attribute.targetid",
+            absent="Failed to add attribute, attribute is nil",
+            missing=(404, "Failed to add attribute, process not found"),
+        ),
+        memory=_DURABLE,
+    ),
+    "getattributemsg": Rule(
+        role=Role.MEMBER, target=Target(of="attribute", path="attributeid", missing=(400, "Attribute does not exists"))
+    ),
+    "addlogmsg": Rule(
+        role=Role.MEMBER, target=_process(500, "Failed to add log, process is nil"), memory=_DURABLE
+    ),
+    "addexecutorlogmsg": Rule(role=Role.MEMBER, target=_colony(), memory=_DURABLE),
+    "getlogsmsg": Rule(role=Role.MEMBER, target=Target(of="subject of logs", missing=(500, ""))),
+    "searchlogsmsg": Rule(role=Role.MEMBER, target=_colony()),
+    # Subscriptions
+    "subscribeprocessmsg": Rule(
+        role=Role.MEMBER, target=_process(403, "Invalid process with Id {}"), memory=_VOLATILE
+    ),
+    "subscribeprocessesmsg": Rule(role=Role.MEMBER, target=_colony(), memory=_VOLATILE),
+}

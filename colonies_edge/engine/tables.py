@@ -1,0 +1,246 @@
+"""The tables, their indices, and `apply`: the only function that changes them, at run time and at recovery."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+from colonies_edge.engine.outcome import Kind, Write
+from colonies_edge.engine.rows import Attr, ClockStep, ProcessRow, Purge, ServerRow, TallyRow
+from colonies_edge.protocol.model import Colony, Executor, Function, LogEntry, State, User, attribute_id
+
+ENV = 3  # attribute type of environment variables (protocol-core.md 4.11)
+FINISHED = (State.SUCCESS, State.FAILED, State.CANCELLED)
+TALLY_FIELDS = {State.SUCCESS: "success", State.FAILED: "failed", State.CANCELLED: "cancelled"}
+
+# Called after a process row changed: (before, after), either may be None.
+Observer = Callable[[ProcessRow | None, ProcessRow | None], None]
+
+
+def attributes_of(row: ProcessRow) -> Iterable[Attr]:
+    """Environment variables first, then what the executor added (`protocol-core.md` 4.11)."""
+    for key, value in row.spec.env.items():
+        yield Attr(attributetype=ENV, key=key, value=value)
+    yield from row.attributes
+
+
+class Tables:
+    """All rows by table and key, with the indices that keep hot paths from scanning."""
+
+    def __init__(self) -> None:
+        self.server: dict[str, ServerRow] = {}
+        self.colonies: dict[str, Colony] = {}
+        self.executors: dict[str, Executor] = {}
+        self.users: dict[str, User] = {}
+        self.functions: dict[str, Function] = {}
+        self.processes: dict[str, ProcessRow] = {}
+        self.logs: dict[str, LogEntry] = {}
+        self.pauses: dict[str, Any] = {}
+        self.tallies: dict[str, TallyRow] = {}
+        self.by_name: dict[str, dict[str, Any]] = {
+            "server": self.server,
+            "colonies": self.colonies,
+            "executors": self.executors,
+            "users": self.users,
+            "functions": self.functions,
+            "processes": self.processes,
+            "logs": self.logs,
+            "pauses": self.pauses,
+            "tallies": self.tallies,
+        }
+        self.observers: list[Observer] = []
+        # Indices. Inner dicts are ordered sets: insertion order is meaningful where noted.
+        self.executor_names: dict[tuple[str, str], str] = {}  # (colony, name) -> executor id
+        self.executors_in: dict[str, dict[str, None]] = {}  # colony -> executor ids
+        self.users_by_id: dict[str, dict[str, None]] = {}  # user id -> keys of its rows
+        self.users_in: dict[str, dict[str, None]] = {}
+        self.colonies_of: dict[str, dict[str, None]] = {}  # owner id -> colony names
+        self.functions_of: dict[tuple[str, str], dict[str, None]] = {}  # (colony, executor name) -> function ids
+        self.in_state: dict[tuple[str, State], dict[str, None]] = {}  # (colony, state) -> ids in order of entering it
+        self.held_by: dict[str, dict[str, None]] = {}  # executor id -> ids of its running processes
+        self.attribute_targets: dict[str, str] = {}  # attribute id -> process id
+        self.logs_of_process: dict[str, dict[str, None]] = {}  # process id -> log keys, by time
+        self.logs_of_executor: dict[tuple[str, str], dict[str, None]] = {}
+
+    def apply(self, write: Write) -> None:
+        """Carry out one write. Raises KeyError for a patch or retirement of a row that is not there: a broken journal."""
+        if write.table == "processes":
+            self._apply_process(write)
+        elif write.table == "clock":
+            self._step_clock(write.row)
+        elif write.table == "archive":
+            self._purge_archive(write.key, write.row)
+        else:
+            rows = self.by_name[write.table]
+            before = rows.get(write.key)
+            after = self._after(rows, write)
+            index = _INDEXERS.get(write.table)
+            if index is not None:
+                index(self, write.key, before, after)
+
+    @staticmethod
+    def _after(rows: dict[str, Any], write: Write) -> Any:
+        if write.kind is Kind.PUT:
+            rows[write.key] = write.row
+            return write.row
+        if write.kind is Kind.PATCH:
+            row = rows[write.key] = replace(rows[write.key], **write.changes)
+            return row
+        rows.pop(write.key, None)
+        return None
+
+    def _apply_process(self, write: Write) -> None:
+        before = self.processes.get(write.key)
+        if write.kind is Kind.RETIRE:
+            self._count_archived(self.processes[write.key])
+        after: ProcessRow | None = self._after(self.processes, write)
+        if before is None or after is None or before.state is not after.state:
+            if before is not None:
+                _discard(self.in_state, (before.colonyname, before.state), write.key)
+            if after is not None:
+                _add(self.in_state, (after.colonyname, after.state), write.key)
+        self._index_holder(write.key, before, after)
+        self._index_attributes(before, after)
+        for observer in self.observers:
+            observer(before, after)
+
+    def _index_holder(self, key: str, before: ProcessRow | None, after: ProcessRow | None) -> None:
+        was = before.assignedexecutorid if before is not None and before.state is State.RUNNING else ""
+        now = after.assignedexecutorid if after is not None and after.state is State.RUNNING else ""
+        if was != now:
+            if was:
+                _discard(self.held_by, was, key)
+            if now:
+                _add(self.held_by, now, key)
+
+    def _index_attributes(self, before: ProcessRow | None, after: ProcessRow | None) -> None:
+        if before is not None and after is not None and before.attributes is after.attributes:
+            return
+        if before is not None:
+            for attr in attributes_of(before):
+                self.attribute_targets.pop(attribute_id(before.processid, attr.key, attr.attributetype), None)
+        if after is not None:
+            for attr in attributes_of(after):
+                self.attribute_targets[attribute_id(after.processid, attr.key, attr.attributetype)] = after.processid
+
+    def _count_archived(self, row: ProcessRow) -> None:
+        tally = self.tallies.get(row.colonyname, TallyRow())
+        name = TALLY_FIELDS[row.state]
+        self.tallies[row.colonyname] = replace(tally, **{name: getattr(tally, name) + 1})
+
+    def _purge_archive(self, processid: str, purge: Purge) -> None:
+        tally = self.tallies.get(purge.colonyname, TallyRow())
+        if processid:
+            name = TALLY_FIELDS[State(purge.state)]
+            tally = replace(tally, **{name: max(0, getattr(tally, name) - 1)})
+        elif purge.state < 0:
+            tally = TallyRow()
+        else:
+            tally = replace(tally, **{TALLY_FIELDS[State(purge.state)]: 0})
+        self.tallies[purge.colonyname] = tally
+
+    def _step_clock(self, step: ClockStep) -> None:
+        """Move every stored deadline with the wall clock: how long a process may still wait or run did not change."""
+        for key, row in self.processes.items():
+            if row.state is State.WAITING and row.waitdeadline:
+                self.processes[key] = replace(row, waitdeadline=row.waitdeadline + step.by_ns)
+            elif row.state is State.RUNNING and row.execdeadline:
+                self.processes[key] = replace(row, execdeadline=row.execdeadline + step.by_ns)
+
+    def _index_executor(self, key: str, before: Executor | None, after: Executor | None) -> None:
+        if before is not None and (after is None or (before.colonyname, before.executorname) != (after.colonyname, after.executorname)):
+            self.executor_names.pop((before.colonyname, before.executorname), None)
+            _discard(self.executors_in, before.colonyname, key)
+        if after is not None:
+            self.executor_names[after.colonyname, after.executorname] = key
+            _add(self.executors_in, after.colonyname, key)
+
+    def _index_user(self, key: str, before: User | None, after: User | None) -> None:
+        if before is not None:
+            _discard(self.users_by_id, before.userid, key)
+            _discard(self.users_in, before.colonyname, key)
+        if after is not None:
+            _add(self.users_by_id, after.userid, key)
+            _add(self.users_in, after.colonyname, key)
+
+    def _index_colony(self, key: str, before: Colony | None, after: Colony | None) -> None:
+        if before is not None:
+            _discard(self.colonies_of, before.colonyid, key)
+        if after is not None:
+            _add(self.colonies_of, after.colonyid, key)
+
+    def _index_function(self, key: str, before: Function | None, after: Function | None) -> None:
+        if before is not None:
+            _discard(self.functions_of, (before.colonyname, before.executorname), key)
+        if after is not None:
+            _add(self.functions_of, (after.colonyname, after.executorname), key)
+
+    def _index_log(self, key: str, before: LogEntry | None, after: LogEntry | None) -> None:
+        for entry, change in ((before, _discard), (after, _add)):
+            if entry is not None:
+                change(self.logs_of_executor, (entry.colonyname, entry.executorname), key)
+                if entry.processid:
+                    change(self.logs_of_process, entry.processid, key)
+
+    # What handlers ask.
+
+    @property
+    def serverid(self) -> str:
+        """The server owner's identity, "" before there is one."""
+        row = self.server.get("server")
+        return row.serverid if row is not None else ""
+
+    def knows(self, identity: str) -> bool:
+        """Has this identity any role here? Strangers are refused before their signature costs anything."""
+        return (
+            identity in self.executors
+            or identity in self.users_by_id
+            or identity in self.colonies_of
+            or identity == self.serverid
+        )
+
+    def executor_named(self, colony: str, name: str) -> Executor | None:
+        """The executor of that name in that colony, in any state."""
+        key = self.executor_names.get((colony, name))
+        return self.executors[key] if key is not None else None
+
+    def user_with_id(self, colony: str, userid: str) -> User | None:
+        """The user of that colony with that identity."""
+        for key in self.users_by_id.get(userid, ()):
+            if self.users[key].colonyname == colony:
+                return self.users[key]
+        return None
+
+    def ids_in_state(self, colony: str, state: State) -> dict[str, None]:
+        """Ids of the processes in that state, in the order in which they entered it. Not to be changed."""
+        return self.in_state.get((colony, state), {})
+
+    def count(self, colony: str, state: State) -> int:
+        """How many processes of the colony are in that state, archived ones included."""
+        archived = getattr(self.tallies.get(colony, TallyRow()), TALLY_FIELDS[state]) if state in TALLY_FIELDS else 0
+        return len(self.ids_in_state(colony, state)) + archived
+
+
+def user_key(colony: str, name: str) -> str:
+    """Key of the table `users`; neither part may contain a slash (membership refuses it)."""
+    return f"{colony}/{name}"
+
+
+def _add(index: dict[Any, dict[str, None]], at: Any, key: str) -> None:
+    index.setdefault(at, {})[key] = None
+
+
+def _discard(index: dict[Any, dict[str, None]], at: Any, key: str) -> None:
+    keys = index.get(at)
+    if keys is not None:
+        keys.pop(key, None)
+        if not keys:
+            del index[at]
+
+
+_INDEXERS: dict[str, Callable[[Tables, str, Any, Any], None]] = {
+    "executors": Tables._index_executor,
+    "users": Tables._index_user,
+    "colonies": Tables._index_colony,
+    "functions": Tables._index_function,
+    "logs": Tables._index_log,
+}
