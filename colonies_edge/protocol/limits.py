@@ -1,0 +1,56 @@
+"""Every bound of the system, each with its reason; what happens beyond a bound is a defined reply, never an accident."""
+
+# --- one message -----------------------------------------------------------------------------------------------------
+MESSAGE_BYTES_MAX = 262_144  # 256 KiB: MQTT brokers on small boards buffer whole messages; data belongs in a file store
+JSON_DEPTH_MAX = 64  # the deepest honest message has about 10 levels; json and every walk over it recurse
+NUMBER_CHARS_MAX = 1_000  # int() of a decimal string is quadratic, and Python refuses 4,300 digits on output
+INT_MAX = 2**63 - 1  # Go reads whole numbers into 64 bits
+INT_MIN = -(2**63)
+COLUMN_INT_MAX = 2**31 - 1  # upstream keeps limits and counts in 32-bit columns and refuses more
+COLUMN_INT_MIN = -(2**31)
+
+# --- freshness and exactly one effect --------------------------------------------------------------------------------
+FRESHNESS_S = 300  # how far a sender's clock may be off; more costs it one round trip (425)
+REMEMBER_S = 600  # answers are kept for twice the window: a message is fresh at most that long after its first arrival
+ANSWERS_PER_CALLER_MAX = 50_000  # 83 changes per second over 600 s by one identity; one answer is about 200 bytes
+MSGID_MIN = 16  # 16 random base64 characters are 96 bits: nobody hits another's id by chance
+MSGID_MAX = 64  # long enough for a SHA3-256 in hex; every remembered answer keeps one
+
+# --- what a caller may ask for ---------------------------------------------------------------------------------------
+COUNT_MAX = 100  # upstream's limit for lists of processes; 100 processes stay below MESSAGE_BYTES_MAX as a rule
+LOG_COUNT_MAX = 500  # upstream's limit for lines of a log
+SEARCH_COUNT_MAX = 100  # upstream's limit for lines found by searchlogsmsg
+SEARCH_DAYS_MAX = 30  # upstream's limit for how far back a search goes
+PRIORITY_MAX = 50_000  # upstream's; 50,000 days of head start still fit the 64 bits of prioritytime
+NAME_CHARS_MAX = 256  # names of executors, users, functions: shown in tables, stored in every row
+
+# --- executors -------------------------------------------------------------------------------------------------------
+LEASE_S = 60  # long enough for a reconnect of paho (at most 30 s), short enough that lost work is noticed by a person
+HEARTBEATS_PER_LEASE = 3  # two heartbeats in a row may get lost before the lease does
+GRACE_S = 10  # what remains of a lease after the last will: a device that only lost its link is back by then
+PASS_OVER_S = 30  # an executor that released a process is not offered it again for so long, so others get the chance
+LOST_ASSIGNMENTS_MAX = 3  # free re-offers of one process whose assignment never arrived; then losses count as retries
+CAPACITY_MAX = 1_024  # processes at one executor at a time; its readymsg must list them all in one message
+STALE_EXECUTOR_S = 600  # upstream's: an executor silent for so long is unregistered
+TRY_FIRST_S = 1  # first resend of an unanswered request: well above a round trip over a bad radio link
+TRY_MAX_S = 30  # resends double up to this: a coordinator that restarts is found again within half a minute
+
+# --- what one party may occupy ---------------------------------------------------------------------------------------
+LONG_POLLS_MAX = 10_000  # waiting assigns in all: each is a timer and a route, about 1 KiB
+LONG_POLLS_PER_CALLER_MAX = 64  # one executor waits once per worker; more is a loop gone wild
+SUBSCRIPTIONS_PER_CONN_MAX = 256  # a client that waits for more processes watches the colony instead
+SUBSCRIPTIONS_MAX = 20_000  # in all: events are made for each of them
+SUBSCRIBE_S_MAX = 86_400  # a day; then the client asks again, and forgotten subscriptions end
+LOGS_PER_PROCESS_MAX = 10_000  # lines; at the limit the oldest stay and new ones are refused, the executor is told
+LOGS_PER_EXECUTOR_MAX = 10_000  # lines of executor logs; there the oldest go
+LOG_MESSAGE_BYTES_MAX = 16_384  # one line of a log; a journal line is held in memory
+ATTRIBUTES_PER_PROCESS_MAX = 1_000  # each is shown in every reply that shows the process
+FUNCTIONS_PER_EXECUTOR_MAX = 1_000  # rows in the function registry
+CONNECTIONS_PER_IDENTITY_MAX = 16  # one person runs a few shells and services with one key
+CONNECTIONS_MAX = 10_000  # sockets of the embedded broker; file descriptors end before memory does
+CONNECT_ATTEMPTS_PER_MINUTE = 60  # per address: a device that reconnects every second is tolerated, guessing is not
+OFFLINE_QUEUE_MAX = 100  # messages the broker keeps for a session that is away; readymsg re-offers what is dropped
+
+# --- history ---------------------------------------------------------------------------------------------------------
+FINISHED_IN_MEMORY_MAX = 5_000  # about 2 KiB each: 10 MB of the 45 MB that an idle coordinator may use
+FINISHED_KEEP_S = 3_600  # waiting clients read their result within the hour from memory; later reads use the archive
