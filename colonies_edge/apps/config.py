@@ -1,0 +1,163 @@
+"""Settings of every app and where each came from: flag, else environment, else the folder's devenv, else default."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from colonies_edge.protocol.errors import UsageError
+
+FOLDER = ".colonies-edge"
+DEVENV = "devenv"
+
+VARIABLES: Mapping[str, str] = MappingProxyType(
+    {
+        "mqtt": "COLONIES_MQTT",
+        "serverid": "COLONIES_SERVER_ID",
+        "colonyname": "COLONIES_COLONY_NAME",
+        "prvkey": "COLONIES_PRVKEY",
+        "colony_prvkey": "COLONIES_COLONY_PRVKEY",
+        "server_prvkey": "COLONIES_SERVER_PRVKEY",
+        "executorname": "COLONIES_EXECUTOR_NAME",
+        "executortype": "COLONIES_EXECUTOR_TYPE",
+        "executor_prvkey": "COLONIES_EXECUTOR_PRVKEY",
+        "topic_root": "COLONIES_TOPIC_ROOT",
+        "data_dir": "COLONIES_DATA_DIR",
+    }
+)
+SECRETS = frozenset({"prvkey", "colony_prvkey", "server_prvkey", "executor_prvkey"})
+DEFAULTS: Mapping[str, str] = MappingProxyType(
+    {"mqtt": "mqtt://127.0.0.1:1883", "topic_root": "colonies", "data_dir": FOLDER}
+)
+
+FLAG = "flag"
+DEFAULT = "default"
+NOT_SET = "not set"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What was found; an empty string is a setting that nobody made."""
+
+    mqtt: str = ""
+    serverid: str = ""
+    colonyname: str = ""
+    prvkey: str = ""
+    colony_prvkey: str = ""
+    server_prvkey: str = ""
+    executorname: str = ""
+    executortype: str = ""
+    executor_prvkey: str = ""
+    topic_root: str = ""
+    data_dir: str = ""
+    sources: Mapping[str, str]
+
+    def source(self, name: str) -> str:
+        """Words for people: `flag`, `environment`, the file's path, `default` or `not set`."""
+        return self.sources.get(name, NOT_SET)
+
+    def describe(self, name: str) -> str:
+        """The variable and where its value came from, for messages that must not show the value itself."""
+        return f"{VARIABLES[name]} ({self.source(name)})"
+
+    def need(self, name: str) -> str:
+        value: str = getattr(self, name)
+        if not value:
+            raise UsageError(f"{VARIABLES[name]} is not set; run `colonies-edge dev` in this folder, or set it")
+        return value
+
+    def __repr__(self) -> str:
+        """Without the private keys: configurations end up in logs and tracebacks."""
+        shown = {name: "…" if name in SECRETS and getattr(self, name) else getattr(self, name) for name in VARIABLES}
+        return f"Config({', '.join(f'{name}={value!r}' for name, value in shown.items() if value)})"
+
+
+NAMES = tuple(field.name for field in fields(Config) if field.name != "sources")
+
+
+def load(
+    overrides: Mapping[str, str | None] | None = None,
+    *,
+    folder: str | Path | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Config:
+    """Read the settings. `overrides` are the flags; None means that the flag was not given."""
+    flags = overrides or {}
+    environment = os.environ if environ is None else environ
+    path = devenv_path(folder)
+    file = read_devenv(path)
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for name, variable in VARIABLES.items():
+        choices = (
+            (flags.get(name), FLAG),
+            (environment.get(variable) or None, "environment"),
+            (file.get(variable) or None, display(path)),
+            (DEFAULTS.get(name), DEFAULT),
+        )
+        for value, source in choices:
+            if value is not None:
+                values[name], sources[name] = value.strip(), source
+                break
+    return Config(**values, sources=MappingProxyType(sources))
+
+
+def devenv_path(folder: str | Path | None = None) -> Path:
+    return Path(folder or ".") / FOLDER / DEVENV
+
+
+def display(path: Path) -> str:
+    return str(path) if path.is_absolute() else f"./{path}"
+
+
+def read_devenv(path: Path) -> dict[str, str]:
+    """The variables of a devenv; a file that is not there has none, one that cannot be used is said."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise UsageError(f"cannot read {display(path)}: {reason}; make it readable, or remove it") from error
+    return parse_devenv(text, display(path))
+
+
+def parse_devenv(text: str, where: str) -> dict[str, str]:
+    """`export NAME=value` lines as the shell would read them; nothing is expanded or run."""
+    variables: dict[str, str] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        try:
+            words = shlex.split(line, comments=True)
+        except ValueError as error:
+            raise _unreadable(where, number) from error
+        if words[:1] == ["export"]:
+            words = words[1:]
+        for word in words:
+            name, equals, value = word.partition("=")
+            if not equals or not name.isidentifier():
+                raise _unreadable(where, number)
+            variables[name] = value
+    return variables
+
+
+def _unreadable(where: str, number: int) -> UsageError:
+    return UsageError(f"{where}, line {number}: expected `export NAME=value`; correct the line, or remove the file")
+
+
+def write_devenv(path: Path, values: Mapping[str, str]) -> None:
+    """Replace the file in one step, readable by its owner only: it holds private keys."""
+    lines = ["# Written by colonies-edge. Source it to give other tools the same settings. It holds private keys."]
+    lines += [f"export {name}={shlex.quote(value)}" for name, value in values.items() if value]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f"{path.name}.new")
+    beside.unlink(missing_ok=True)  # one left behind by a crash may have another mode
+    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write("\n".join(lines) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(beside, path)
