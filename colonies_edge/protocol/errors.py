@@ -94,7 +94,17 @@ class UsageError(Exception):
 
 _BY_STATUS: dict[int, type[ColoniesError]] = {
     kind.status: kind
-    for kind in (BadRequest, Forbidden, NotFound, WaitTimeout, Conflict, TooLarge, TooManyRequests, Internal, Unavailable)
+    for kind in (
+        BadRequest,
+        Forbidden,
+        NotFound,
+        WaitTimeout,
+        Conflict,
+        TooLarge,
+        TooManyRequests,
+        Internal,
+        Unavailable,
+    )
 }
 
 

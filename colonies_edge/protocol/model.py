@@ -217,4 +217,3 @@ class Statistics:
     successfulworkflows: int = 0
     failedworkflows: int = 0
     cancelledworkflows: int = 0
-

@@ -53,9 +53,7 @@ def normalised(spec: FunctionSpec) -> FunctionSpec:
     Raises BadRequest for what cannot be meant, before anything is kept of the submission.
     """
     if not -PRIORITY_MAX <= spec.priority <= PRIORITY_MAX:
-        raise BadRequest(
-            f"Failed to submit function spec, priority outside range [{-PRIORITY_MAX}, {PRIORITY_MAX}]"
-        )
+        raise BadRequest(f"Failed to submit function spec, priority outside range [{-PRIORITY_MAX}, {PRIORITY_MAX}]")
     conditions = spec.conditions
     for name in ("maxwaittime", "maxexectime", "maxretries"):
         _column(name, getattr(spec, name))

@@ -1,0 +1,28 @@
+"""What every message carries besides its own fields: the three fields of `mqtt.md` 2 that Colonies servers ignore."""
+
+import re
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from colonies_edge.protocol.limits import MSGID_MAX, MSGID_MIN
+from colonies_edge.protocol.model import OMIT
+
+# Visible ASCII: a message id is a line of a signed text and a key of the journal.
+_MSGID = re.compile(rf"[!-~]{{{MSGID_MIN},{MSGID_MAX}}}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stamp:
+    """Who asks once: `msgid` names the call, `ts` is the sender's idea of the coordinator's time in Unix milliseconds,
+    `serverid` is the coordinator that the message is meant for; "" and 0 are absent."""
+
+    msgtype: ClassVar[str] = ""
+    failure: ClassVar[str] = ""  # what error texts begin with (`protocol-core.md` 1.5)
+    mismatch: ClassVar[str] = ""  # the same for a msgtype that is not the payloadtype, where upstream differs
+    msgid: str = field(default="", metadata=OMIT)
+    ts: int = field(default=0, metadata=OMIT)
+    serverid: str = field(default="", metadata=OMIT)
+
+
+def is_msgid(text: str) -> bool:
+    return _MSGID.fullmatch(text) is not None

@@ -1,0 +1,85 @@
+"""Retained status bodies (`mqtt.md` 1): readable in any MQTT browser, and signed, for the topic they are published on."""
+
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from colonies_edge.crypto.identity import BadSignature, Signer, recover
+from colonies_edge.protocol.codec import decode, dump_json, encode, parse_json
+from colonies_edge.protocol.errors import BadRequest, Forbidden
+from colonies_edge.protocol.limits import MESSAGE_BYTES_MAX
+from colonies_edge.protocol.topics import VERSION
+
+ONLINE = "online"
+OFFLINE = "offline"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presence:
+    """An executor is there, or was. `conn` tells the will of an old connection from that of the present one."""
+
+    executorid: str = ""
+    colonyname: str = ""
+    state: str = OFFLINE
+    conn: str = ""
+    ts: int = 0
+
+    @property
+    def signed_by(self) -> str:
+        return self.executorid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoordinatorStatus:
+    """The coordinator is there, or was. `epoch` is another one after each start: what it does not keep over a restart
+    (subscriptions, long polls) has to be asked for again. `ts` is its time in Unix milliseconds."""
+
+    serverid: str = ""
+    protocol: str = VERSION
+    version: str = ""
+    state: str = OFFLINE
+    epoch: str = ""
+    ts: int = 0
+    limits: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def signed_by(self) -> str:
+        return self.serverid
+
+
+S = TypeVar("S", Presence, CoordinatorStatus)
+
+
+def seal_status(body: Presence | CoordinatorStatus, topic: str, signer: Signer) -> bytes:
+    """`topic` from `v1/` on."""
+    fields = encode(body)
+    return dump_json({**fields, "signature": signer.sign(_text(fields, topic))}).encode("utf-8", "replace")
+
+
+def open_status(cls: type[S], data: bytes, topic: str) -> S:
+    """The body, if the identity it names signed it for this topic. Raises BadRequest or Forbidden."""
+    if len(data) > MESSAGE_BYTES_MAX:
+        raise BadRequest("a status of that size is none")
+    fields = parse_json(data)
+    if not isinstance(fields, dict):
+        raise BadRequest("a status is a JSON object")
+    signature = fields.pop("signature", "")
+    body = decode(cls, fields)
+    try:
+        signer = recover(_text(fields, topic), signature if isinstance(signature, str) else "")
+    except BadSignature as error:
+        raise Forbidden(str(error)) from None
+    if signer != body.signed_by:
+        raise Forbidden("The status is signed by somebody else")
+    return body
+
+
+def _text(fields: dict[str, Any], topic: str) -> bytes:
+    """`status`, the topic, and the fields without the signature as JSON, keys sorted and without spaces. What a later
+    version adds is covered too. The first line keeps it apart from every other text that is signed."""
+    return f"status\n{topic}\n{dump_json(_in_order(fields))}".encode("utf-8", "replace")
+
+
+def _in_order(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _in_order(value[key]) for key in sorted(value)}
+    return value
