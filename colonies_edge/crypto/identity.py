@@ -85,7 +85,12 @@ class Verifier:
         self._known: dict[str, bytes] = {}  # in the order of last use
         self._backend = chosen()
 
+    @property
+    def known_count(self) -> int:
+        return len(self._known)
+
     def verify(self, text: bytes, signature: str, identity: str) -> bool:
+        """Whether that identity signed this text; raises BadSignature for what nobody can have signed."""
         raw = parse_signature(signature)
         digest = sha3_256(text).digest()
         known = self._known.get(identity)

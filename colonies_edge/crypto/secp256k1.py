@@ -56,8 +56,8 @@ class PythonBackend:
 
 
 def _sign(secret: bytes, d: int, digest: bytes) -> bytes:
-    e = int.from_bytes(digest, "big")
-    nonces = _nonces(digest, secret)
+    e = int.from_bytes(digest, "big") % N
+    nonces = _nonces(e.to_bytes(32, "big"), secret)
     while True:
         k = next(nonces)
         point = add_up([generator_terms(k)])
@@ -89,7 +89,7 @@ def _tables(public_key: bytes) -> Multiples:
 
 
 def _nonces(digest: bytes, secret: bytes) -> Iterator[int]:
-    """RFC 6979 with SHA-256; the digest goes in as it is, not reduced modulo N, because libsecp256k1 does so."""
+    """RFC 6979 with SHA-256; the digest comes reduced modulo N, as the RFC and libsecp256k1 have it."""
     v = b"\x01" * 32
     k = b"\x00" * 32
     for separator in (b"\x00", b"\x01"):
