@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 ENTROPY_BYTES_MIN = 32  # as much as a key holds
-KNOWN_MAX = 4096  # some 350 bytes each: 1.5 MB at most, and more parties than an edge colony has
+KNOWN_MAX = 4096  # under 300 bytes each: 1.2 MB at most, and more parties than an edge colony has
 
 
 def backend_name() -> str:
