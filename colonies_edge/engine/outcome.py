@@ -78,7 +78,8 @@ class Write:
     """One change of one row. `Tables.apply` is its only interpreter, at run time and when the journal is replayed.
 
     `row` is set for PUT; for RETIRE it carries what the archive shall keep and is not journaled.
-    `changes` is set for PATCH: field names of the row class and their new values.
+    `changes` is set for PATCH: field names of the row class and their new values; `row` is then the row that results,
+    for whoever has it, and is not journaled either.
     """
 
     table: str
@@ -117,13 +118,15 @@ class Record:
 class Outcome:
     """A decision: what must be on disk (`records`) before anything of the rest is said.
 
-    Several records when one request also answers others: a submit may end somebody's long poll.
+    Several records when one request also answers others: a submit may end somebody's long poll. `faults` are defects of
+    ours that a message brought to light; it was refused with 500 and changed nothing.
     """
 
     records: tuple[Record, ...] = ()
     replies: tuple[Reply, ...] = ()
     pushes: tuple[Push, ...] = ()
     events: tuple[Event, ...] = ()
+    faults: tuple[Exception, ...] = ()
 
     @property
     def touches_archive(self) -> bool:

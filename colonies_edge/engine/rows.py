@@ -1,5 +1,6 @@
 """The rows of the tables: what the coordinator keeps of each thing, and which class belongs to which table."""
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,10 +26,11 @@ class Attr:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessRow:
-    """A process as kept: the wire's fields that do not follow from others, and three of our own.
+    """A process as kept: the wire's fields that do not follow from others, and four of our own.
 
     `attempt` counts assignments, from 1. `losses` counts assignments that were lost before the executor ever showed
     that it had them. `leased` tells pushed work (under a lease) from pulled work (under `maxexectime` only).
+    `lastexecutorid` is who had the latest attempt, also when the process waits again.
     """
 
     processid: str
@@ -56,6 +58,7 @@ class ProcessRow:
     attempt: int = 0
     losses: int = 0
     leased: bool = False
+    lastexecutorid: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +105,11 @@ class Purge:
 
     colonyname: str
     state: int
+
+
+def attribute_id(targetid: str, key: str, attributetype: int) -> str:
+    """Clients can compute it too (`protocol-core.md` 4.11)."""
+    return hashlib.sha3_256(f"{targetid}{key}{attributetype}".encode()).hexdigest()
 
 
 # The class of each table's rows. `archive` and `clock` hold no rows in memory: their writes are instructions.

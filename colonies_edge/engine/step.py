@@ -3,12 +3,15 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from colonies_edge.engine.outcome import Kind, Push, Request, Write
-from colonies_edge.engine.ports import History, Settings
+from colonies_edge.engine.outcome import Event, Kind, Push, Request, Write
+from colonies_edge.engine.ports import History
 from colonies_edge.engine.rows import ProcessRow
 from colonies_edge.engine.tables import Tables
+
+if TYPE_CHECKING:
+    from colonies_edge.engine.live import Live
 
 
 class Draft:
@@ -36,7 +39,7 @@ class Draft:
         """Change fields of a row that is there; returns the row as it will be."""
         row = replace(self.get(table, key), **changes)
         self._after[table, key] = row
-        self.writes.append(Write(table=table, key=key, kind=Kind.PATCH, changes=changes))
+        self.writes.append(Write(table=table, key=key, kind=Kind.PATCH, row=row, changes=changes))
         return row
 
     def drop(self, table: str, key: str) -> None:
@@ -52,24 +55,39 @@ class Draft:
 class Step:
     """What a handler gets: the draft to change, the tables to read, the time, and who asks.
 
-    `colony` is the name that access control resolved. `then` holds what touches the engine's volatile side (leases,
-    offers, subscriptions): it runs after the writes were applied, so a refusal leaves that alone too.
+    `colony` is the name that access control resolved. `live` is read by handlers; what changes it goes into `then`: that     runs after the writes were applied, so a refusal leaves the volatile side alone too.
     """
 
-    __slots__ = ("caller", "colony", "draft", "history", "msgid", "now", "pushes", "request", "settings", "tables", "then")
+    __slots__ = (
+        "caller",
+        "colony",
+        "draft",
+        "events",
+        "history",
+        "live",
+        "msgid",
+        "now",
+        "pushes",
+        "request",
+        "settings",
+        "tables",
+        "then",
+    )
 
-    def __init__(self, tables: Tables, history: History, settings: Settings, now: int, request: Request | None = None) -> None:
-        self.tables = tables
+    def __init__(self, live: "Live", history: History, now: int, request: Request | None = None) -> None:
+        self.live = live
+        self.tables = live.tables
+        self.settings = live.settings
         self.history = history
-        self.settings = settings
         self.now = now
         self.request = request
         self.caller = request.caller if request is not None else ""
         self.msgid = request.msgid if request is not None else ""
         self.colony = ""
-        self.draft = Draft(tables)
+        self.draft = Draft(live.tables)
         self.then: list[Callable[[], None]] = []
         self.pushes: list[Push] = []
+        self.events: list[Event] = []
 
     def new_id(self, *parts: str) -> str:
         """A 64-hex id that the same call, sent again, yields again; `parts` tell several ids of one call apart."""
@@ -115,3 +133,8 @@ class Retyped:
     def __init__(self, payloadtype: str, value: Any) -> None:
         self.payloadtype = payloadtype
         self.value = value
+
+
+# What a message type's module provides: refuses by raising ColoniesError, answers with a wire object, a list of them,
+# plain JSON, or one of the results above.
+Handler = Callable[[Step, Any], Any]

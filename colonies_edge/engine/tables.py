@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from colonies_edge.engine.outcome import Kind, Write
-from colonies_edge.engine.rows import Attr, ClockStep, ProcessRow, Purge, ServerRow, TallyRow
-from colonies_edge.protocol.model import Colony, Executor, Function, LogEntry, State, User, attribute_id
+from colonies_edge.engine.rows import Attr, ClockStep, ProcessRow, Purge, ServerRow, TallyRow, attribute_id
+from colonies_edge.protocol.model import Colony, Executor, Function, LogEntry, State, User
 
 ENV = 3  # attribute type of environment variables (protocol-core.md 4.11)
 FINISHED = (State.SUCCESS, State.FAILED, State.CANCELLED)
@@ -83,7 +83,8 @@ class Tables:
             rows[write.key] = write.row
             return write.row
         if write.kind is Kind.PATCH:
-            row = rows[write.key] = replace(rows[write.key], **write.changes)
+            # A draft worked the row out already; a journal has only the changes.
+            row = rows[write.key] = write.row if write.row is not None else replace(rows[write.key], **write.changes)
             return row
         rows.pop(write.key, None)
         return None

@@ -1,0 +1,114 @@
+"""The engine's volatile side: what is rebuilt or forgotten at a restart, and the bookkeeping that follows the rows."""
+
+from collections import deque
+
+from colonies_edge.engine.leases import Leases
+from colonies_edge.engine.offers import Offers
+from colonies_edge.engine.ports import Settings
+from colonies_edge.engine.rows import ProcessRow
+from colonies_edge.engine.subscriptions import Subscriptions
+from colonies_edge.engine.tables import Tables
+from colonies_edge.engine.timers import Timer, Timers
+from colonies_edge.engine.waiting import Waiting, is_waiting
+from colonies_edge.protocol.model import State
+
+SECOND = 1_000_000_000
+
+
+class Live:
+    """Timers, leases, offers and subscriptions, and what the current step made dirty.
+
+    `steady` is the time that only flows: `now` minus all steps of the wall clock since the start.
+    """
+
+    def __init__(self, tables: Tables, settings: Settings) -> None:
+        self.tables = tables
+        self.settings = settings
+        self.stepped = 0
+        self.steady = 0
+        self.started_ns = 0
+        self.timers = Timers(self._alive)
+        self.waiting = Waiting(tables.processes)
+        self.offers = Offers(tables)
+        self.leases = Leases(self.timers)
+        self.subscriptions = Subscriptions(self.timers)
+        self.passed: dict[str, dict[str, int]] = {}  # executor id -> process id -> steady time until it is passed over
+        self.alive_at: dict[str, int] = {}  # executor id -> steady time of its last message of any kind
+        self.dirty_processes: deque[str] = deque()  # wait since this step
+        self.dirty_polls: deque[str] = deque()  # may look again since this step
+        self.dirty_executors: dict[str, None] = {}  # may have room since this step
+        self.changed: list[ProcessRow] = []  # entered a state in this step, or wait again
+        tables.observers.append(self.observe)
+
+    def begin(self, now: int) -> None:
+        """A step starts."""
+        self.steady = now - self.stepped
+
+    def after(self, seconds: float) -> int:
+        """Steady time so many seconds from now."""
+        return self.steady + int(seconds * SECOND)
+
+    def observe(self, before: ProcessRow | None, after: ProcessRow | None) -> None:
+        """A process row changed."""
+        if before is not None and before.state is State.RUNNING and not _same_run(before, after):
+            self.leases.end(before.processid)
+            self.dirty_executors[before.assignedexecutorid] = None
+        if after is None:
+            return
+        if before is None or before.state is not after.state:
+            self.changed.append(after)
+            self._set_deadline(after)
+            if after.state is State.WAITING:
+                self.waiting.enter(after)
+        if is_waiting(after) and not is_waiting(before):
+            self.waiting.add(after)
+            self.dirty_processes.append(after.processid)
+
+    def _set_deadline(self, row: ProcessRow) -> None:
+        if row.state is State.WAITING and row.waitdeadline:
+            self.timers.set(row.waitdeadline - self.stepped, Timer.WAIT, row.processid)
+        elif row.state is State.RUNNING and row.execdeadline:
+            self.timers.set(row.execdeadline - self.stepped, Timer.EXEC, row.processid)
+
+    def wake(self, colony: str) -> None:
+        """Assignments of this colony go on: everybody there looks again."""
+        self.dirty_executors.update(dict.fromkeys(self.offers.of_colony(colony)))
+        self.dirty_polls.extend(self.offers.polls_of_colony(colony))
+
+    def wake_executor(self, executorid: str) -> None:
+        """This executor looks again."""
+        self.dirty_executors[executorid] = None
+        self.dirty_polls.extend(self.offers.polls_of_executor(executorid))
+
+    def excluded(self, executorid: str) -> dict[str, int]:
+        """Processes that this executor released a moment ago."""
+        passed = self.passed.get(executorid)
+        if passed is None:
+            return {}
+        for processid in [key for key, until in passed.items() if until <= self.steady]:
+            del passed[processid]
+        if not passed:
+            del self.passed[executorid]
+        return passed
+
+    def _alive(self, timer: Timer, key: str, steady: int) -> bool:
+        row = self.tables.processes.get(key)
+        if timer is Timer.EXEC:
+            return row is not None and row.state is State.RUNNING and row.execdeadline - self.stepped == steady
+        if timer is Timer.WAIT:
+            return row is not None and row.state is State.WAITING and row.waitdeadline - self.stepped == steady
+        if timer is Timer.LEASE:
+            return self.leases.get(key) is not None
+        if timer is Timer.POLL:
+            return self.offers.poll(key) is not None
+        if timer is Timer.SUBSCRIPTION:
+            return self.subscriptions.get(key) is not None
+        return True
+
+
+def _same_run(before: ProcessRow, after: ProcessRow | None) -> bool:
+    return (
+        after is not None
+        and after.state is State.RUNNING
+        and after.attempt == before.attempt
+    )

@@ -1,0 +1,78 @@
+"""Who wants to hear of which processes; every subscriber of a change gets it, with the row as stored."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from colonies_edge.engine.outcome import Route
+from colonies_edge.engine.rows import ProcessRow
+from colonies_edge.engine.timers import Timer, Timers
+
+
+@dataclass(slots=True, kw_only=True)
+class Subscription:
+    """One subscription of one connection; `sent` counts its events."""
+
+    route: Route
+    msgid: str
+    states: frozenset[int]
+    topic: tuple[str, ...]  # ("process", id) or ("processes", colony, executor type)
+    until: int  # steady ns
+    sent: int = 0
+
+    def next_msgid(self) -> str:
+        """The `msgid` of its next event: a subscriber sees by the number when one was lost."""
+        self.sent += 1
+        return f"{self.msgid}.{self.sent}"
+
+
+class Subscriptions:
+    """All subscriptions. They live in memory only; clients subscribe again when the coordinator's epoch changes."""
+
+    def __init__(self, timers: Timers) -> None:
+        self._timers = timers
+        self._all: dict[str, Subscription] = {}
+        self._by_topic: dict[tuple[str, ...], dict[str, None]] = {}
+        self._by_conn: dict[tuple[str, str], dict[str, None]] = {}
+
+    @staticmethod
+    def key(route: Route, msgid: str) -> str:
+        """The key of a subscription: the same call sent again replaces itself."""
+        return f"{route.party}/{route.conn}/{msgid}"
+
+    def add(self, subscription: Subscription) -> None:
+        """Begin."""
+        key = self.key(subscription.route, subscription.msgid)
+        self._all[key] = subscription
+        self._by_topic.setdefault(subscription.topic, {})[key] = None
+        self._by_conn.setdefault((subscription.route.party, subscription.route.conn), {})[key] = None
+        self._timers.set(subscription.until, Timer.SUBSCRIPTION, key)
+
+    def get(self, key: str) -> Subscription | None:
+        """The subscription with this key."""
+        return self._all.get(key)
+
+    def end(self, key: str) -> None:
+        """Stop; harmless when it ended before."""
+        subscription = self._all.pop(key, None)
+        if subscription is not None:
+            _discard(self._by_topic, subscription.topic, key)
+            _discard(self._by_conn, (subscription.route.party, subscription.route.conn), key)
+
+    def count(self, route: Route) -> int:
+        """How many subscriptions a connection has."""
+        return len(self._by_conn.get((route.party, route.conn), ()))
+
+    def concerning(self, row: ProcessRow) -> Iterator[Subscription]:
+        """Who wants to hear that this process is in its state now."""
+        for topic in (("process", row.processid), ("processes", row.colonyname, row.spec.conditions.executortype)):
+            for key in self._by_topic.get(topic, ()):
+                if int(row.state) in self._all[key].states:
+                    yield self._all[key]
+
+
+def _discard(index: dict[Any, dict[str, None]], at: Any, key: str) -> None:
+    keys = index[at]
+    del keys[key]
+    if not keys:
+        del index[at]

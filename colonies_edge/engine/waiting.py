@@ -1,0 +1,131 @@
+"""Waiting work, indexed so that finding the best process for an executor costs the same at 10 and at 100,000."""
+
+import heapq
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+from colonies_edge.engine.rows import ProcessRow
+from colonies_edge.protocol.model import State
+from colonies_edge.protocol.quantities import bytes_of, millicores
+
+COMPACT_AT_LEAST = 4096  # entries; below that a rebuild saves nothing
+
+Rank = tuple[int, int, str]  # prioritytime, submissiontime, process id: ids break ties, equal clocks happen
+Heap = list[Rank]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seeker:
+    """Who looks for work: an executor, and what it has left (None: unlimited)."""
+
+    executorid: str
+    name: str
+    colony: str
+    executortype: str
+    location: str  # folded, "" for none
+    millicores: int | None = None
+    mem_bytes: int | None = None
+
+
+def rank(row: ProcessRow) -> Rank:
+    """Lower is served first (`protocol-core.md` 4.2: a priority point is worth one day of age)."""
+    return (row.prioritytime, row.submissiontime, row.processid)
+
+
+def in_order(heap: Heap) -> Iterator[Rank]:
+    """The entries of a heap from the smallest up, without disturbing it: k entries cost k log k."""
+    frontier = [(heap[0], 0)] if heap else []
+    while frontier:
+        entry, index = heapq.heappop(frontier)
+        yield entry
+        for child in (2 * index + 1, 2 * index + 2):
+            if child < len(heap):
+                heapq.heappush(frontier, (heap[child], child))
+
+
+def is_waiting(row: ProcessRow | None) -> bool:
+    """May be assigned: not ended, not running, and not waiting for parents."""
+    return row is not None and row.state is State.WAITING and not row.waitforparents
+
+
+class Waiting:
+    """Heaps of waiting processes by (colony, executor type, executor name, location) and, below that, by what they need.
+
+    An entry whose process does not wait any more is dropped when it reaches the top; a process that waits again is
+    entered again. A process for several named executors stands in several heaps.
+    """
+
+    def __init__(self, processes: Mapping[str, ProcessRow]) -> None:
+        self._processes = processes
+        self._all: dict[str, Heap] = {}  # by colony, also those that wait for parents: for listing
+        self._compact_at = COMPACT_AT_LEAST
+        self._heaps: dict[tuple[str, str, str, str], dict[tuple[int, int], Heap]] = {}
+
+    def enter(self, row: ProcessRow) -> None:
+        """List a process that waits, also one that may not be assigned yet."""
+        heap = self._all.setdefault(row.colonyname, [])
+        heapq.heappush(heap, rank(row))
+        if len(heap) > self._compact_at:
+            heap[:] = [entry for entry in heap if self._waits(entry[2])]
+            heapq.heapify(heap)
+            self._compact_at = max(COMPACT_AT_LEAST, 2 * len(heap))
+
+    def _waits(self, processid: str) -> bool:
+        row = self._processes.get(processid)
+        return row is not None and row.state is State.WAITING
+
+    def in_rank(self, colony: str) -> Iterator[ProcessRow]:
+        """The colony's waiting processes, next to be served first."""
+        last = None
+        for entry in in_order(self._all.get(colony, [])):
+            if entry != last and self._waits(entry[2]):
+                yield self._processes[entry[2]]
+            last = entry
+
+    def add(self, row: ProcessRow) -> None:
+        """Enter a process that may be assigned."""
+        conditions = row.spec.conditions
+        needs = (millicores(conditions.cpu), bytes_of(conditions.mem))
+        location = conditions.locationname.casefold()
+        entry = rank(row)
+        for name in conditions.executornames or ("",):
+            heaps = self._heaps.setdefault((row.colonyname, conditions.executortype, name, location), {})
+            heapq.heappush(heaps.setdefault(needs, []), entry)
+
+    def best(self, seeker: Seeker, excluded: Collection[str]) -> ProcessRow | None:
+        """The process that this executor should get next, or None; `excluded` are ids it must not get now."""
+        best: Rank | None = None
+        for name in ("", seeker.name) if seeker.name else ("",):
+            for location in ("", seeker.location) if seeker.location else ("",):
+                key = (seeker.colony, seeker.executortype, name, location)
+                heaps = self._heaps.get(key)
+                if heaps is None:
+                    continue
+                for needs in self._fitting(heaps, seeker):
+                    head = self._head(heaps[needs], excluded)
+                    if head is not None and (best is None or head < best):
+                        best = head
+                    if not heaps[needs]:
+                        del heaps[needs]
+                if not heaps:
+                    del self._heaps[key]
+        return self._processes[best[2]] if best is not None else None
+
+    @staticmethod
+    def _fitting(heaps: Mapping[tuple[int, int], Heap], seeker: Seeker) -> list[tuple[int, int]]:
+        return [
+            needs
+            for needs in heaps
+            if (seeker.millicores is None or needs[0] <= seeker.millicores)
+            and (seeker.mem_bytes is None or needs[1] <= seeker.mem_bytes)
+        ]
+
+    def _head(self, heap: Heap, excluded: Collection[str]) -> Rank | None:
+        while heap and not is_waiting(self._processes.get(heap[0][2])):
+            heapq.heappop(heap)
+        if not heap or heap[0][2] not in excluded:
+            return heap[0] if heap else None
+        for entry in in_order(heap):
+            if entry[2] not in excluded and is_waiting(self._processes.get(entry[2])):
+                return entry
+        return None
