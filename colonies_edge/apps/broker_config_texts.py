@@ -67,7 +67,6 @@ def _fill(text: str, site: Site) -> str:
         coordinator=site.coordinator,
         root=site.root,
         data=site.data,
-        message_bytes=limits.MESSAGE_BYTES_MAX,
         packet_bytes=limits.MESSAGE_BYTES_MAX + PACKET_OVERHEAD_BYTES,
         packet_kib=-(-(limits.MESSAGE_BYTES_MAX + PACKET_OVERHEAD_BYTES) // 1024),
         in_flight=IN_FLIGHT_MAX,
@@ -129,8 +128,7 @@ _MOSQUITTO_LIMITS = """
 # Without it every small answer waits for the acknowledgement of the one before: 177 ms per job instead of 3.8 ms.
 set_tcp_nodelay true
 
-# The largest message of the protocol, and the largest packet that can carry it; more is not even read into memory.
-message_size_limit $message_bytes
+# The largest message of the protocol and what MQTT puts around it; more is not even read into memory.
 max_packet_size $packet_bytes
 
 # How much may be on the way to one client, and how much may wait behind it. The one client this is about is the
