@@ -1,9 +1,9 @@
-"""Objects and JSON: the one door. `decode` and `encode` speak Go's dialect on the wire, `unpack` and `pack` our own files'."""
+"""Objects and JSON, the one door: `decode`, `encode` for the wire in Go's dialect; `unpack`, `pack` for our files."""
 
 from typing import Any, TypeVar
 
-from colonies_edge.protocol.codec_read import Mismatch, reader_of
-from colonies_edge.protocol.codec_write import stored_writer, wire_writer
+from colonies_edge.protocol.codec_read import STORED_READERS, WIRE_READERS, Mismatch
+from colonies_edge.protocol.codec_write import STORED_WRITERS, WIRE_WRITERS
 from colonies_edge.protocol.errors import BadRequest
 from colonies_edge.protocol.json_text import dump_json, parse_json
 from colonies_edge.protocol.times import UNSET, format_time, parse_time
@@ -14,9 +14,9 @@ T = TypeVar("T")
 
 
 def decode(cls: type[T], value: Any) -> T:
-    """An object of the wire: keys in any case, unknown keys ignored, null as zero. Raises BadRequest naming the field."""
+    """An object of the wire: keys in any case, unknown ones ignored, null as zero. BadRequest names the field."""
     try:
-        result: T = reader_of(cls, stored=False)(value)
+        result: T = WIRE_READERS[cls](value)
     except Mismatch as mismatch:
         raise BadRequest(str(mismatch)) from None
     return result
@@ -24,13 +24,13 @@ def decode(cls: type[T], value: Any) -> T:
 
 def encode(obj: Any) -> dict[str, Any]:
     """The JSON value of an object, as the Go server would show it, except that lists are never null."""
-    return wire_writer(type(obj))(obj)
+    return WIRE_WRITERS[type(obj)](obj)
 
 
 def unpack(cls: type[T], value: Any) -> T:
     """An object from our own files. Raises ValueError for what `pack` never wrote."""
     try:
-        result: T = reader_of(cls, stored=True)(value)
+        result: T = STORED_READERS[cls](value)
     except Mismatch as mismatch:
         raise ValueError(f"{cls.__name__}: {mismatch}") from None
     return result
@@ -38,4 +38,4 @@ def unpack(cls: type[T], value: Any) -> T:
 
 def pack(obj: Any) -> dict[str, Any]:
     """The JSON value that `unpack` reads: without what is as by default, times as numbers."""
-    return stored_writer(type(obj))(obj)
+    return STORED_WRITERS[type(obj)](obj)

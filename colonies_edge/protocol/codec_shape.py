@@ -1,12 +1,26 @@
-"""What the codec knows of a class: its fields, their JSON keys and the shapes of their values, read from the type hints."""
+"""What the codec knows of a class: its fields, their JSON keys and the shapes of their values, from the type hints."""
 
+from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from enum import Enum
-from functools import cache
 from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from colonies_edge.protocol.model_base import TIME
+
+V = TypeVar("V")
+
+
+class PerClass(dict[type[Any], V], Generic[V]):
+    """What is made once for each class, when it is first asked for."""
+
+    def __init__(self, make: Callable[[type[Any]], V]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, cls: type[Any]) -> V:
+        self[cls] = made = self._make(cls)
+        return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +63,7 @@ Shape = Leaf | Many | Keyed | Nested | Maybe
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One field: `name` in Python, `key` in JSON, other keys it may come under, and whether it is left out when empty."""
+    """One field: `name` in Python, `key` in JSON, other keys it may come under, whether it is left out when empty."""
 
     name: str
     key: str
@@ -61,7 +75,7 @@ class Slot:
 
 
 def shape_of(hint: Any) -> Shape:
-    """Raises TypeError for what has no JSON form, at the first use of the class: a mistake of ours, found by any test."""
+    """Raises TypeError for what has no JSON form, at the first use of the class: a mistake of ours, for any test."""
     origin, args = get_origin(hint), get_args(hint)
     if origin is Annotated and TIME in args:
         return Leaf(TIME)
@@ -78,7 +92,6 @@ def shape_of(hint: Any) -> Shape:
     raise TypeError(f"no JSON form for {hint}")
 
 
-@cache
 def slots_of(cls: type[Any]) -> tuple[Slot, ...]:
     """The fields of a class in the order of emission. A trailing underscore only avoids a word of Python."""
     hints = get_type_hints(cls, include_extras=True)

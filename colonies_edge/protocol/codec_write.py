@@ -3,18 +3,16 @@ thousands of them; interpreting the shapes each time was four times slower."""
 
 from collections.abc import Callable
 from enum import Enum
-from functools import cache
 from typing import Any
 
-from colonies_edge.protocol.codec_shape import Keyed, Leaf, Many, Maybe, Nested, Shape, Slot, slots_of
+from colonies_edge.protocol.codec_shape import Keyed, Leaf, Many, Maybe, Nested, PerClass, Shape, Slot, slots_of
 from colonies_edge.protocol.model_base import TIME
 from colonies_edge.protocol.times import format_time
 
 Writer = Callable[[Any], dict[str, Any]]
 
 
-@cache
-def wire_writer(cls: type[Any]) -> Writer:
+def _wire_writer(cls: type[Any]) -> Writer:
     """Every field, Go's way: unset times in year 1, nothing null, marked fields left out when empty."""
     scope: dict[str, Any] = {"format_time": format_time}
     lines = ["def write(o):", " r = {}"]
@@ -28,8 +26,7 @@ def wire_writer(cls: type[Any]) -> Writer:
     return _compiled(cls, lines, scope)
 
 
-@cache
-def stored_writer(cls: type[Any]) -> Writer:
+def _stored_writer(cls: type[Any]) -> Writer:
     """Only what differs from the default, times as numbers: the form of journal, checkpoint and archive."""
     scope: dict[str, Any] = {}
     lines = ["def write(o):", " r = {}"]
@@ -54,6 +51,13 @@ def _stored_lines(slot: Slot, scope: dict[str, Any]) -> list[str]:
     return [f" if o.{slot.name} != {default}: r[{slot.key!r}] = {value}"]
 
 
+def value_writer(shape: Shape, *, stored: bool) -> Callable[[Any], Any]:
+    """The writer of one value."""
+    scope: dict[str, Any] = {"format_time": format_time}
+    writer: Callable[[Any], Any] = eval(f"lambda v: {_expression(shape, 'v', scope, stored=stored)}", scope)
+    return writer
+
+
 def _expression(shape: Shape, value: str, scope: dict[str, Any], *, stored: bool) -> str:
     """Python source that turns the value of an expression into its JSON form."""
     match shape:
@@ -65,7 +69,7 @@ def _expression(shape: Shape, value: str, scope: dict[str, Any], *, stored: bool
             return value
         case Nested(cls):
             name = f"write_{cls.__name__}"
-            scope[name] = stored_writer(cls) if stored else wire_writer(cls)
+            scope[name] = (STORED_WRITERS if stored else WIRE_WRITERS)[cls]
             return f"{name}({value})"
         case Maybe(item):
             return f"None if {value} is None else {_expression(item, value, scope, stored=stored)}"
@@ -82,3 +86,7 @@ def _compiled(cls: type[Any], lines: list[str], scope: dict[str, Any]) -> Writer
     exec(compile("\n".join([*lines, " return r"]), f"<writer of {cls.__name__}>", "exec"), scope)
     writer: Writer = scope["write"]
     return writer
+
+
+WIRE_WRITERS: PerClass[Writer] = PerClass(_wire_writer)
+STORED_WRITERS: PerClass[Writer] = PerClass(_stored_writer)

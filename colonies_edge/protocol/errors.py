@@ -1,4 +1,4 @@
-"""What can go wrong between a caller and the coordinator: one class per status, whose docstring is its default message."""
+"""What can go wrong between a caller and the coordinator: a class per status; its docstring is the default message."""
 
 from typing import ClassVar
 

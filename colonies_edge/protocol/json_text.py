@@ -35,7 +35,7 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False, allow_nan=
 
 
 def parse_json(data: bytes | str) -> Any:
-    """One JSON value. The caller bounds the size; depth, numbers and code points are bounded here. Raises BadRequest."""
+    """One JSON value. The caller bounds the size; depth and numbers are bounded here. Raises BadRequest."""
     text = data.decode("utf-8", "replace") if isinstance(data, bytes) else _SURROGATE.sub(_REPLACEMENT, data)
     try:
         value = _DECODER.decode(text)
@@ -59,14 +59,10 @@ def dump_json(value: Any) -> str:
 
 def _deeper_than(value: Any, depth: int) -> bool:
     """Level by level instead of by recursion: linear, and no stack to exhaust."""
-    level = [value]
-    for _ in range(depth + 1):
-        level = [
-            child
-            for item in level
-            if isinstance(item, (dict, list))
-            for child in (item.values() if isinstance(item, dict) else item)
-        ]
+    level: list[Any] = [value]  # containers only
+    for _ in range(depth):
+        children = (child for item in level for child in (item.values() if isinstance(item, dict) else item))
+        level = [child for child in children if isinstance(child, (dict, list))]
         if not level:
             return False
     return True

@@ -1,4 +1,4 @@
-"""Every bound of the system, each with its reason; what happens beyond a bound is a defined reply, never an accident."""
+"""Every bound of the system, each with its reason; beyond a bound there is a defined reply, never an accident."""
 
 # --- one message -----------------------------------------------------------------------------------------------------
 MESSAGE_BYTES_MAX = 262_144  # 256 KiB: MQTT brokers on small boards buffer whole messages; data belongs in a file store

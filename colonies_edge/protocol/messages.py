@@ -68,6 +68,19 @@ from colonies_edge.protocol.messages_process import (
     Withdraw,
 )
 
+__all__ = [
+    "MESSAGES", "AddAttribute", "AddColony", "AddExecutor", "AddExecutorLog", "AddFunction", "AddLog", "AddUser",
+    "ApproveExecutor", "AssignProcess", "CancelProcess", "ChangeColonyId", "ChangeExecutorId", "ChangeServerId",
+    "ChangeUserId", "CloseFailed", "CloseSuccessful", "GetAttribute", "GetCluster", "GetColonies", "GetColony",
+    "GetColonyStats", "GetExecutor", "GetExecutorById", "GetExecutors", "GetFunctions", "GetLogs", "GetPauseStatus",
+    "GetProcess", "GetProcessHist", "GetProcesses", "GetServerInfo", "GetStatistics", "GetUser", "GetUserById",
+    "GetUsers", "Heartbeat", "Held", "Message", "MessageType", "PauseAssignments", "Ready", "RejectExecutor",
+    "ReleaseProcess", "RemoveAllProcesses", "RemoveColony", "RemoveExecutor", "RemoveFunction", "RemoveProcess",
+    "RemoveUser", "ReportAllocation", "ResumeAssignments", "SearchLogs", "SetOutput", "Stamp", "SubmitFuncSpec",
+    "SubscribeProcess", "SubscribeProcesses", "UpdateExecutor", "Version", "Withdraw", "decode_message",
+    "encode_message", "is_msgid", "message_type", "stamped",
+]  # fmt: skip
+
 Message: TypeAlias = Stamp
 
 _CLASSES: tuple[type[Stamp], ...] = (
@@ -130,8 +143,8 @@ def message_type(payloadtype: str) -> MessageType:
     if payloadtype:
         raise Forbidden(f"invalid rpcMsg.PayloadType: {payloadtype[:_SHOWN_CHARS_MAX]}")
     raise Forbidden(
-        "invalid rpcMsg.PayloadType: empty (this usually means the client is misconfigured - check that COLONIES_PRVKEY "
-        "and other environment variables are set correctly)"
+        "invalid rpcMsg.PayloadType: empty (this usually means the client is misconfigured - check that "
+        "COLONIES_PRVKEY and other environment variables are set correctly)"
     )
 
 
@@ -168,10 +181,3 @@ def _msgtype_in(value: dict[str, Any]) -> Any:
         if key.lower() == "msgtype" and raw is not None:
             found = raw
     return found
-
-
-__all__ = [
-    "MESSAGES", "Held", "Message", "MessageType", "Stamp", "Withdraw", "decode_message", "encode_message", "is_msgid",
-    "message_type", "stamped",
-    *(cls.__name__ for cls in _CLASSES),
-]  # fmt: skip

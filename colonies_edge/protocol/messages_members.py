@@ -1,4 +1,4 @@
-"""Messages about servers, colonies, executors, users and functions (`protocol-core.md` 3); `messages.py` is the door."""
+"""Messages about servers, colonies, executors, users, functions (`protocol-core.md` 3); `messages.py` is the door."""
 
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -194,7 +194,7 @@ class UpdateExecutor(Stamp):
     failure: ClassVar[str] = "Failed to update executor"
     colonyname: str = ""
     executorname: str = ""
-    capabilities: Capabilities = Capabilities()
+    capabilities: Capabilities = field(default_factory=Capabilities)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

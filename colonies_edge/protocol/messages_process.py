@@ -1,5 +1,5 @@
-"""Messages about processes, their attributes, logs and subscriptions (`protocol-core.md` 4 and 6, `protocol-rest.md` 5),
-and those between coordinator and executors (`mqtt.md` 4); `messages.py` is the door."""
+"""Messages about processes, their attributes, logs, subscriptions (`protocol-core.md` 4, 6, `protocol-rest.md` 5), and
+those between coordinator and executors (`mqtt.md` 4); `messages.py` is the door."""
 
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -162,7 +162,7 @@ class AddAttribute(Stamp):
 
     msgtype: ClassVar[str] = "addattributemsg"
     failure: ClassVar[str] = "Failed to add attribute"
-    attribute: Attribute = Attribute()
+    attribute: Attribute = field(default_factory=Attribute)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

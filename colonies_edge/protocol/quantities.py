@@ -9,7 +9,7 @@ from colonies_edge.protocol.model import Conditions, FunctionSpec
 
 _MIB = 2**20
 _POWER = {"k": 1, "m": 2, "g": 3, "t": 4}
-# 18 digits and no more: what is longer is out of range anyway and must not cost a long conversion.
+# 19 digits and no more: what is longer is out of range anyway and must not cost a long conversion.
 _CPU = re.compile(r"([+-]?[0-9]{1,19})(m?)")
 _MEMORY = re.compile(r"([+-]?[0-9]{1,19})([kmgt])(i?)b?", re.IGNORECASE | re.ASCII)
 _UNIT = re.compile(r"[a-z]+\Z", re.IGNORECASE | re.ASCII)

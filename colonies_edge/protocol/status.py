@@ -1,4 +1,4 @@
-"""Retained status bodies (`mqtt.md` 1): readable in any MQTT browser, and signed, for the topic they are published on."""
+"""Retained status bodies (`mqtt.md` 1): readable in any MQTT browser, and signed for the topic they stand on."""
 
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -7,7 +7,7 @@ from colonies_edge.crypto.identity import BadSignature, Signer, recover
 from colonies_edge.protocol.codec import decode, dump_json, encode, parse_json
 from colonies_edge.protocol.errors import BadRequest, Forbidden
 from colonies_edge.protocol.limits import MESSAGE_BYTES_MAX
-from colonies_edge.protocol.topics import VERSION
+from colonies_edge.protocol.topics import COORDINATOR, VERSION, party_of
 
 ONLINE = "online"
 OFFLINE = "offline"
@@ -25,6 +25,10 @@ class Presence:
 
     @property
     def signed_by(self) -> str:
+        return self.executorid
+
+    @property
+    def party(self) -> str:
         return self.executorid
 
 
@@ -45,6 +49,10 @@ class CoordinatorStatus:
     def signed_by(self) -> str:
         return self.serverid
 
+    @property
+    def party(self) -> str:
+        return COORDINATOR
+
 
 S = TypeVar("S", Presence, CoordinatorStatus)
 
@@ -56,7 +64,8 @@ def seal_status(body: Presence | CoordinatorStatus, topic: str, signer: Signer) 
 
 
 def open_status(cls: type[S], data: bytes, topic: str) -> S:
-    """The body, if the identity it names signed it for this topic. Raises BadRequest or Forbidden."""
+    """The body, if the identity it names signed it for this topic, which is that identity's. Raises BadRequest or
+    Forbidden; whether that identity means anything here is for the caller to know."""
     if len(data) > MESSAGE_BYTES_MAX:
         raise BadRequest("a status of that size is none")
     fields = parse_json(data)
@@ -64,6 +73,8 @@ def open_status(cls: type[S], data: bytes, topic: str) -> S:
         raise BadRequest("a status is a JSON object")
     signature = fields.pop("signature", "")
     body = decode(cls, fields)
+    if party_of(topic) != body.party:
+        raise Forbidden("The status stands on somebody else's topic")
     try:
         signer = recover(_text(fields, topic), signature if isinstance(signature, str) else "")
     except BadSignature as error:

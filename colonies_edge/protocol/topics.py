@@ -1,4 +1,4 @@
-"""Topics: one grammar for building and parsing, and who may use which (`mqtt.md` 1). No other file holds a topic's slash."""
+"""Topics: one grammar for building and parsing, and who may use which (`mqtt.md` 1). The only place for slashes."""
 
 import re
 from dataclasses import dataclass
@@ -57,6 +57,12 @@ class Topic:
 
 
 COORDINATOR_STATUS = Topic(colony=NO_COLONY, party=COORDINATOR, channel=STATUS)
+
+
+def party_of(unrooted: str) -> str:
+    """Whose subtree a topic without its root (from `v1/` on) belongs to; "" for what is no such topic."""
+    levels = unrooted.split("/")
+    return levels[2] if len(levels) > 3 and levels[0] == VERSION else ""
 
 
 class Topics:
