@@ -1,0 +1,251 @@
+"""The archive of finished processes: one SQLite file, read by id and in history, never scanned."""
+
+import zlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from colonies_edge.engine.ports import Archived
+from colonies_edge.engine.rows import ProcessRow, Purge, attribute_id
+from colonies_edge.protocol.codec import pack, unpack
+from colonies_edge.protocol.model import AttributeType, LogEntry
+from colonies_edge.storage.archive_file import ArchiveFile
+from colonies_edge.storage.archive_schema import short
+from colonies_edge.storage.migrations import FORMAT, Migration
+from colonies_edge.storage.quarantine import Quarantine
+from colonies_edge.storage.stored_json import parse_object, text_of, to_bytes
+
+T = TypeVar("T", ProcessRow, LogEntry)
+
+_NAMES_KNOWN_MAX = 4096
+# What most rows have in common; deflate refers to it instead of repeating it. Part of the format: it never changes.
+_COMMON = (
+    b'"message":"timestamp":"processgraphid":"children":["parents":["waitforparents":true,"errors":["in":[],"losses":1,'
+    b'"leased":true,"waitdeadline":1795197"kwargs":{"env":{"label":"maxretries":3,"maxwaittime":-1,"attributes":'
+    b'[{"attributetype":3,"key":"value":"retries":1,{"processid":"colonyname":"executorname":"initiatorid":"'
+    b'initiatorname":"spec":{"funcname":"args":["priority":"maxexectime":-1,"maxexectime":"conditions":{"colonyname":"'
+    b'"executortype":"cli"}},"prioritytime":1795"submissiontime":1795"state":2,"assignedexecutorid":"","starttime":1795'
+    b'"endtime":1795"execdeadline":1795"out":["attempt":1}0123456789abcdef'
+)
+
+
+def pressed(fields: dict[str, Any]) -> bytes:
+    """A packed row as it is kept: a third of its JSON text."""
+    text = to_bytes(text_of(fields))
+    press = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS, zdict=_COMMON)
+    return press.compress(text) + press.flush() + zlib.crc32(text).to_bytes(4, "big")
+
+
+def unpressed(data: bytes) -> dict[str, Any]:
+    """Raises ValueError or zlib.error when it is damaged."""
+    text = zlib.decompressobj(-zlib.MAX_WBITS, zdict=_COMMON).decompress(data[:-4])
+    if zlib.crc32(text).to_bytes(4, "big") != data[-4:]:
+        raise ValueError("a damaged row")
+    return parse_object(text)
+
+
+class Archive:
+    """The engine's `History`, with the write side that only the store uses."""
+
+    def __init__(self, path: Path, quarantine: Quarantine) -> None:
+        """Opens, or begins anew when what is there is damaged; `notes` says so. Raises StoreFailed."""
+        self._file = ArchiveFile(path, quarantine)
+        self.notes = self._file.notes
+        self._names: dict[str, int] = {}
+        self.damaged_rows = 0
+
+    # Writing.
+
+    def insert(self, retired: Iterable[tuple[int, Archived]]) -> None:
+        """Keep these (record number, what it retires), durably; repeating it changes nothing."""
+        with self._file.writing() as execute:
+            for record, archived in retired:
+                self._insert_process(execute, record, archived.process)
+                for entry in archived.logs:
+                    row = (
+                        entry.timestamp,
+                        short(entry.processid),
+                        record,
+                        self._name(execute, entry.colonyname),
+                        self._name(execute, entry.executorname),
+                        FORMAT,
+                        pressed(pack(entry)),
+                    )
+                    execute("INSERT OR REPLACE INTO logs VALUES(?,?,?,?,?,?,?)", row)
+
+    def _insert_process(self, execute: Any, record: int, row: ProcessRow) -> None:
+        self._delete(execute, self._numbers(row.processid))
+        values = (
+            short(row.processid),
+            record,
+            self._name(execute, row.colonyname),
+            int(row.state),
+            row.endtime,
+            row.submissiontime,
+            self._name(execute, row.spec.conditions.executortype),
+            self._name(execute, row.spec.label),
+            self._name(execute, row.initiatorname),
+            short(row.assignedexecutorid),
+            FORMAT,
+            pressed(pack(row)),
+        )
+        number = execute("INSERT INTO processes VALUES(NULL,?,?,?,?,?,?,?,?,?,?,?,?)", values).lastrowid
+        for identity in attribute_ids(row):
+            execute("INSERT OR IGNORE INTO attributes VALUES(?,?)", (short(identity), number))
+
+    def purge(self, record: int, processid: str, purge: Purge) -> None:
+        """Carry out one write of the table `archive`: forget one process, or those of a colony in a state.
+
+        Whatever was retired by a later record stays, so repeating it after a crash removes nothing new. Logs stay
+        (`protocol-core.md` 4.13).
+        """
+        with self._file.writing() as execute:
+            if processid:
+                self._delete(execute, self._numbers(processid, before=record))
+                return
+            colony = self._name(execute, purge.colonyname)
+            chosen = "SELECT number FROM processes WHERE colony = ? AND record < ? AND (? < 0 OR state = ?)"
+            values = (colony, record, purge.state, purge.state)
+            execute(f"DELETE FROM attributes WHERE process IN ({chosen})", values)
+            execute(f"DELETE FROM processes WHERE number IN ({chosen})", values)
+
+    def take_back(self, after: int) -> int:
+        """Forget what records retired that never reached the journal: those processes are still in memory."""
+        with self._file.writing() as execute:
+            chosen = "SELECT number FROM processes WHERE record > ?"
+            execute(f"DELETE FROM attributes WHERE process IN ({chosen})", (after,))
+            count = int(execute("DELETE FROM processes WHERE record > ?", (after,)).rowcount)
+            execute("DELETE FROM logs WHERE record > ?", (after,))
+        return count
+
+    def close(self) -> None:
+        """Fold everything into the one file, and let go of it."""
+        self._file.close()
+
+    def _delete(self, execute: Any, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            execute("DELETE FROM attributes WHERE process = ?", (number,))
+            execute("DELETE FROM processes WHERE number = ?", (number,))
+
+    def _numbers(self, processid: str, before: int = 1 << 62) -> list[int]:
+        found = self._file.written(
+            "SELECT number, format, row FROM processes WHERE short = ? AND record < ?", (short(processid), before)
+        )
+        return [number for number, version, data in found if self._is_row(version, data, processid)]
+
+    def _is_row(self, version: int, data: bytes, processid: str) -> bool:
+        row = self._unpacked(ProcessRow, version, data)
+        return row is not None and row.processid == processid
+
+    def _name(self, execute: Any, name: str) -> int:
+        """Names stand in the file once. Number 1 is the empty name, which the partial indices leave out."""
+        if not name:
+            return 1
+        known = self._names.get(name)
+        if known is None:
+            execute("INSERT OR IGNORE INTO names(name) VALUES(?)", (name,))
+            known = int(execute("SELECT id FROM names WHERE name = ?", (name,)).fetchone()[0])
+            if len(self._names) >= _NAMES_KNOWN_MAX:
+                self._names.clear()
+            self._names[name] = known
+        return known
+
+    # Reading: the engine's port.
+
+    def process(self, processid: str) -> ProcessRow | None:
+        found = self._file.read("SELECT format, row FROM processes WHERE short = ?", (short(processid),))
+        return next((row for row in self._rows(ProcessRow, found) if row.processid == processid), None)
+
+    def process_of_attribute(self, attributeid: str) -> ProcessRow | None:
+        found = self._file.read(
+            "SELECT format, row FROM attributes JOIN processes ON number = process WHERE attributes.short = ?",
+            (short(attributeid),),
+        )
+        return next((row for row in self._rows(ProcessRow, found) if attributeid in attribute_ids(row)), None)
+
+    def newest(
+        self, colony: str, state: int, count: int, *, executortype: str = "", label: str = "", initiatorname: str = ""
+    ) -> Sequence[ProcessRow]:
+        where, values = ["colony = ?", "state = ?"], [self._known(colony), state]
+        for column, name in (("executortype", executortype), ("label", label), ("initiator", initiatorname)):
+            if name:
+                where.append(f"{column} > 1 AND {column} = ?")  # the first half lets SQLite take the partial index
+                values.append(self._known(name))
+        found = self._file.read(
+            f"SELECT format, row FROM processes WHERE {' AND '.join(where)} ORDER BY endtime DESC, number DESC LIMIT ?",
+            (*values, count),
+        )
+        return self._rows(ProcessRow, found)
+
+    def submitted_since(self, colony: str, state: int, since_ns: int, executorid: str = "") -> Sequence[ProcessRow]:
+        found = self._file.read(
+            "SELECT format, row FROM processes WHERE colony = ? AND state = ? AND submitted >= ? "
+            "AND (? OR executor = ?) ORDER BY submitted, number",
+            (self._known(colony), state, since_ns, not executorid, short(executorid)),
+        )
+        return [row for row in self._rows(ProcessRow, found) if executorid in ("", row.assignedexecutorid)]
+
+    def logs(
+        self, *, colony: str, processid: str = "", executorname: str = "", since_ns: int = 0, latest: bool, count: int
+    ) -> Sequence[LogEntry]:
+        where, values = ["+colony = ?"] if processid else ["colony = ?"], [self._known(colony)]
+        if processid:
+            where.append("short = ?")
+            values.append(short(processid))
+        if executorname:
+            where.append("executor = ?")
+            values.append(self._known(executorname))
+        order = "DESC" if latest else "ASC"
+        found = self._file.read(
+            f"SELECT format, row FROM logs WHERE {' AND '.join(where)} AND time > ? ORDER BY time {order} LIMIT ?",
+            (*values, since_ns, count),
+        )
+        entries = [entry for entry in self._rows(LogEntry, found) if processid in ("", entry.processid)]
+        return entries[::-1] if latest else entries
+
+    def search_logs(self, colony: str, text: str, since_ns: int, count: int) -> Sequence[LogEntry]:
+        found: list[LogEntry] = []
+        upper = 1 << 62
+        while len(found) < count:  # the text is inside the pressed rows, so they are looked at a page at a time
+            page = self._file.read(
+                "SELECT time, format, row FROM logs WHERE time > ? AND time < ? AND +colony = ? "
+                "ORDER BY time DESC LIMIT 500",
+                (since_ns, upper, self._known(colony)),
+            )
+            if not page:
+                break
+            upper = page[-1][0]
+            found += [entry for entry in self._rows(LogEntry, (row[1:] for row in page)) if text in entry.message]
+        return found[:count]
+
+    def _known(self, name: str) -> int:
+        """The number of a name, 0 when no row has it."""
+        if not name:
+            return 1
+        known = self._names.get(name)
+        if known is not None:
+            return known
+        found = self._file.read("SELECT id FROM names WHERE name = ?", (name,))
+        return int(found[0][0]) if found else 0
+
+    def _rows(self, cls: type[T], found: Iterable[Any]) -> list[T]:
+        rows = (self._unpacked(cls, version, data) for version, data in found)
+        return [row for row in rows if row is not None]
+
+    def _unpacked(self, cls: type[T], version: int, data: bytes) -> T | None:
+        """The row, or None when it is damaged: one bad sector must not hide the rest of history."""
+        try:
+            fields = unpressed(data)
+            if version != FORMAT:
+                fields = Migration(version, "archive").apply("processes" if cls is ProcessRow else "logs", fields)
+            return unpack(cls, fields)
+        except (ValueError, zlib.error):
+            self.damaged_rows += 1
+            return None
+
+
+def attribute_ids(row: ProcessRow) -> set[str]:
+    """Ids of the environment variables and of what the executor added (`protocol-core.md` 4.11)."""
+    ids = {attribute_id(row.processid, key, int(AttributeType.ENV)) for key in row.spec.env}
+    ids.update(attribute_id(row.processid, attr.key, attr.attributetype) for attr in row.attributes)
+    return ids

@@ -1,0 +1,154 @@
+"""The same store without a disk, for tests and the simulator: what was committed survives `reopen`, nothing else."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from colonies_edge.engine.outcome import Kind, Record, Write
+from colonies_edge.engine.ports import Archived, Recovered
+from colonies_edge.engine.rows import ProcessRow, Purge
+from colonies_edge.protocol.model import LogEntry
+from colonies_edge.storage.archive import attribute_ids
+from colonies_edge.storage.errors import StoreFailed
+
+RECORDS_PER_CHECKPOINT = 10_000
+
+
+class MemoryHistory:
+    """The engine's `History` over dictionaries."""
+
+    def __init__(self) -> None:
+        self.processes: dict[str, ProcessRow] = {}
+        self.entries: dict[int, LogEntry] = {}
+        self._by_attribute: dict[str, str] = {}
+
+    def insert(self, archived: Archived) -> None:
+        """Keep one; repeating it changes nothing."""
+        row = archived.process
+        self.processes[row.processid] = row
+        self._by_attribute.update((identity, row.processid) for identity in attribute_ids(row))
+        self.entries.update((entry.timestamp, entry) for entry in archived.logs)
+
+    def purge(self, processid: str, purge: Purge) -> None:
+        """Carry out one write of the table `archive`."""
+        gone = [processid] if processid in self.processes else []
+        if not processid:
+            gone = [
+                key
+                for key, row in self.processes.items()
+                if row.colonyname == purge.colonyname and purge.state in (-1, row.state)
+            ]
+        for key in gone:
+            for identity in attribute_ids(self.processes.pop(key)):
+                self._by_attribute.pop(identity, None)
+
+    def process(self, processid: str) -> ProcessRow | None:
+        return self.processes.get(processid)
+
+    def process_of_attribute(self, attributeid: str) -> ProcessRow | None:
+        return self.processes.get(self._by_attribute.get(attributeid, ""))
+
+    def newest(
+        self, colony: str, state: int, count: int, *, executortype: str = "", label: str = "", initiatorname: str = ""
+    ) -> Sequence[ProcessRow]:
+        found = [
+            row
+            for row in reversed(self.processes.values())
+            if (row.colonyname, row.state) == (colony, state)
+            and executortype in ("", row.spec.conditions.executortype)
+            and label in ("", row.spec.label)
+            and initiatorname in ("", row.initiatorname)
+        ]
+        return sorted(found, key=lambda row: row.endtime, reverse=True)[:count]
+
+    def submitted_since(self, colony: str, state: int, since_ns: int, executorid: str = "") -> Sequence[ProcessRow]:
+        found = [
+            row
+            for row in self.processes.values()
+            if (row.colonyname, row.state) == (colony, state)
+            and row.submissiontime >= since_ns
+            and executorid in ("", row.assignedexecutorid)
+        ]
+        return sorted(found, key=lambda row: row.submissiontime)
+
+    def logs(
+        self, *, colony: str, processid: str = "", executorname: str = "", since_ns: int = 0, latest: bool, count: int
+    ) -> Sequence[LogEntry]:
+        found = [
+            entry
+            for time, entry in sorted(self.entries.items())
+            if time > since_ns
+            and entry.colonyname == colony
+            and processid in ("", entry.processid)
+            and executorname in ("", entry.executorname)
+        ]
+        return (found[-count:] if count else []) if latest else found[:count]
+
+    def search_logs(self, colony: str, text: str, since_ns: int, count: int) -> Sequence[LogEntry]:
+        found = [
+            entry
+            for time, entry in sorted(self.entries.items(), reverse=True)
+            if time > since_ns and entry.colonyname == colony and text in entry.message
+        ]
+        return found[:count]
+
+
+class MemoryStore:
+    """The engine's port `Store` in memory."""
+
+    def __init__(self, records_per_checkpoint: int = RECORDS_PER_CHECKPOINT) -> None:
+        self.history = MemoryHistory()
+        self._records_per_checkpoint = records_per_checkpoint
+        self._rows: tuple[Write, ...] = ()
+        self._segments: dict[int, list[Record]] = {1: []}
+        self._floor_ns = 0
+        self._open = True
+
+    def reopen(self) -> "MemoryStore":
+        """As after a crash: a new store with what was committed; this one refuses from now on."""
+        other = MemoryStore(self._records_per_checkpoint)
+        other.history, other._rows, other._floor_ns = self.history, self._rows, self._floor_ns
+        other._segments = {number: list(records) for number, records in self._segments.items()}
+        self._open = False
+        return other
+
+    def load(self) -> Recovered:
+        self._guard()
+        records = tuple(record for segment in self._segments.values() for record in segment)
+        return Recovered(rows=self._rows, records=records, floor_ns=self._floor_ns)
+
+    def commit(self, records: Sequence[Record]) -> None:
+        self._guard()
+        live = self._segments[max(self._segments)]
+        for record in records:
+            for write in record.writes:
+                if write.kind is Kind.RETIRE:
+                    self.history.insert(write.row)
+            live.append(replace(record, writes=tuple(_as_journaled(write) for write in record.writes)))
+            self._floor_ns = max(self._floor_ns, record.time_ns)
+            for write in record.writes:
+                if write.table == "archive":
+                    self.history.purge(write.key, write.row)
+
+    def checkpoint_due(self) -> bool:
+        return sum(map(len, self._segments.values())) > self._records_per_checkpoint
+
+    def rotate(self) -> int:
+        self._guard()
+        segment = max(self._segments) + 1
+        self._segments[segment] = []
+        return segment
+
+    def checkpoint(self, rows: Iterable[Write], segment: int) -> None:
+        self._rows = tuple(rows)
+        self._segments = {number: records for number, records in self._segments.items() if number >= segment}
+
+    def close(self) -> None:
+        self._open = False
+
+    def _guard(self) -> None:
+        if not self._open:
+            raise StoreFailed("the store is closed")
+
+
+def _as_journaled(write: Write) -> Write:
+    return replace(write, row=None) if write.kind in (Kind.PATCH, Kind.RETIRE) else write
