@@ -18,14 +18,14 @@ class Role(str, Enum):
     SERVER_OWNER = "server owner"
     COLONY_OWNER = "colony owner"
     MEMBER = "member"  # approved executor or user; the colony owner is none (protocol-core.md 2.1)
-    MEMBER_ANY_STATE = "member, executors in any state"
+    MEMBER_OR_PENDING = "member, or executor that waits for approval"
 
 
 class Memory(str, Enum):
     """What a repeated call finds (`mqtt.md` 2, exactly one effect)."""
 
     NONE = "none"  # a read: saying it again has no effect
-    VOLATILE = "volatile"  # its effect dies with the process; remembered in memory, refused when stamped before the start
+    VOLATILE = "volatile"  # effect dies with the process: remembered in memory, refused when stamped before the start
     DURABLE = "durable"  # remembered in the journal, refusals too
 
 
@@ -33,9 +33,9 @@ class Memory(str, Enum):
 class Target:
     """Where a message says which colony it concerns.
 
-    Either `path`, a dotted path of fields to the colony's name, whose first part may be absent (`absent` is then the text
-    of the 400); or `of`, a kind of object, and `path` to its id, with `missing` as answer when there is none. An empty
-    path hands the whole message to the finder.
+    Either `path`, a dotted path of fields to the colony's name, whose first part may be absent (`absent` is then the
+    text of the 400); or `of`, a kind of object, and `path` to its id, with `missing` as answer when there is none. An
+    empty path hands the whole message to the finder.
     """
 
     path: str = ""
@@ -51,7 +51,7 @@ class Rule:
     role: Role
     target: Target | None = None
     memory: Memory = Memory.NONE
-    unknown_colony: str = ""  # when set: an unknown colony is a 400 with this text ({} = name) before the role is looked at
+    unknown_colony: str = ""  # when set: an unknown colony is a 400 with this text ({} = name), whatever the role
 
 
 # How to find the object behind an id: kind -> (step, id or message) -> object with a `colonyname`, or None.
@@ -72,6 +72,7 @@ def process_of_attribute(step: Step, attributeid: str) -> Any:
 
 def subject_of_logs(step: Step, message: Any) -> Any:
     """The executor or the process whose logs are asked for (`protocol-rest.md` 5). Raises ColoniesError 500."""
+    subject: Any
     if message.executorname:
         subject = step.tables.executor_named(message.colonyname, message.executorname)
     else:
@@ -88,12 +89,12 @@ def authorise(step: Step, rule: Rule, message: Any) -> None:
     if rule.unknown_colony and step.colony not in step.tables.colonies:
         raise BadRequest(rule.unknown_colony.format(step.colony))
     if rule.role is Role.SERVER_OWNER:
-        if step.caller != step.tables.serverid:
+        if not step.caller or step.caller != step.tables.serverid:
             raise Forbidden("Access denied, not server owner")
     elif rule.role is Role.COLONY_OWNER:
         require_owner(step.tables, step.colony, step.caller)
     elif rule.role is not Role.ANYBODY:
-        require_member(step.tables, step.colony, step.caller, any_state=rule.role is Role.MEMBER_ANY_STATE)
+        require_member(step.tables, step.colony, step.caller, pending=rule.role is Role.MEMBER_OR_PENDING)
     _check_topic(step, rule)
 
 
@@ -135,17 +136,21 @@ def require_owner(tables: Tables, colony: str, caller: str) -> None:
         raise Forbidden("Access denied, not colony owner")
 
 
-def is_member(tables: Tables, colony: str, caller: str, *, any_state: bool = False) -> bool:
-    """An executor of that colony (approved, unless any state will do) or one of its users."""
+def is_member(tables: Tables, colony: str, caller: str, *, pending: bool = False) -> bool:
+    """An approved executor of that colony (with `pending` also one that waits for approval) or one of its users.
+
+    Upstream's "any state" lets rejected and removed executors in as well; there is nothing that they should still see.
+    """
     executor = tables.executors.get(caller)
-    if executor is not None and executor.colonyname == colony and (any_state or executor.state == ExecutorState.APPROVED):
+    states = (ExecutorState.APPROVED, ExecutorState.PENDING) if pending else (ExecutorState.APPROVED,)
+    if executor is not None and executor.colonyname == colony and executor.state in states:
         return True
     return tables.user_with_id(colony, caller) is not None
 
 
-def require_member(tables: Tables, colony: str, caller: str, *, any_state: bool = False) -> None:
+def require_member(tables: Tables, colony: str, caller: str, *, pending: bool = False) -> None:
     """Raises Forbidden unless `is_member`; that an executor is not approved is never said (`protocol-core.md` 2.2)."""
-    if is_member(tables, colony, caller, any_state=any_state):
+    if is_member(tables, colony, caller, pending=pending):
         return
     if colony not in tables.colonies:
         raise Forbidden(f"Colony with name <{colony}> does not exists")
@@ -175,9 +180,7 @@ RULES: dict[str, Rule] = {
     "removecolonymsg": Rule(role=Role.SERVER_OWNER, memory=_DURABLE),
     "getcoloniesmsg": Rule(role=Role.SERVER_OWNER),
     "getcolonymsg": Rule(role=Role.MEMBER, target=_colony()),
-    "getcolonystatsmsg": Rule(
-        role=Role.MEMBER, target=_colony(), unknown_colony="Colony with name <{}> not found"
-    ),
+    "getcolonystatsmsg": Rule(role=Role.MEMBER, target=_colony(), unknown_colony="Colony with name <{}> not found"),
     "changecolonyidmsg": Rule(role=Role.COLONY_OWNER, target=_colony(), memory=_DURABLE),
     # Executors
     "addexecutormsg": Rule(
@@ -188,7 +191,7 @@ RULES: dict[str, Rule] = {
     "approveexecutormsg": Rule(role=Role.COLONY_OWNER, target=_colony(), memory=_DURABLE),
     "rejectexecutormsg": Rule(role=Role.COLONY_OWNER, target=_colony(), memory=_DURABLE),
     "removeexecutormsg": Rule(role=Role.COLONY_OWNER, target=_colony(), memory=_DURABLE),
-    "getexecutorsmsg": Rule(role=Role.MEMBER_ANY_STATE, target=_colony()),
+    "getexecutorsmsg": Rule(role=Role.MEMBER_OR_PENDING, target=_colony()),
     "getexecutormsg": Rule(role=Role.MEMBER, target=_colony()),
     "getexecutorbyidmsg": Rule(
         role=Role.MEMBER,
@@ -196,21 +199,21 @@ RULES: dict[str, Rule] = {
             of="executor by id", path="executorid", missing=(404, "Failed to get executor by ID, executor is nil")
         ),
     ),
-    "reportallocationmsg": Rule(role=Role.MEMBER_ANY_STATE, target=_colony(), memory=_DURABLE),
-    "updateexecutormsg": Rule(role=Role.MEMBER_ANY_STATE, target=_colony(), memory=_DURABLE),
-    "changeexecutoridmsg": Rule(role=Role.MEMBER_ANY_STATE, target=_colony(), memory=_DURABLE),
-    # Users
+    "reportallocationmsg": Rule(role=Role.MEMBER_OR_PENDING, target=_colony(), memory=_DURABLE),
+    "updateexecutormsg": Rule(role=Role.MEMBER_OR_PENDING, target=_colony(), memory=_DURABLE),
+    "changeexecutoridmsg": Rule(role=Role.MEMBER_OR_PENDING, target=_colony(), memory=_DURABLE),
+    # Users: addresses and telephone numbers are not for executors that nobody approved yet
     "addusermsg": Rule(
         role=Role.COLONY_OWNER,
         target=_colony("user.colonyname", "Failed to add user, user is nil"),
         memory=_DURABLE,
         unknown_colony=_UNKNOWN,
     ),
-    "getusersmsg": Rule(role=Role.MEMBER_ANY_STATE, target=_colony(), unknown_colony=_UNKNOWN),
-    "getusermsg": Rule(role=Role.MEMBER_ANY_STATE, target=_colony(), unknown_colony=_UNKNOWN),
-    "getuserbyidmsg": Rule(role=Role.MEMBER_ANY_STATE, target=_colony(), unknown_colony=_UNKNOWN),
+    "getusersmsg": Rule(role=Role.MEMBER, target=_colony(), unknown_colony=_UNKNOWN),
+    "getusermsg": Rule(role=Role.MEMBER, target=_colony(), unknown_colony=_UNKNOWN),
+    "getuserbyidmsg": Rule(role=Role.MEMBER, target=_colony(), unknown_colony=_UNKNOWN),
     "removeusermsg": Rule(role=Role.COLONY_OWNER, target=_colony(), memory=_DURABLE, unknown_colony=_UNKNOWN),
-    "changeuseridmsg": Rule(role=Role.MEMBER_ANY_STATE, target=_colony(), memory=_DURABLE),
+    "changeuseridmsg": Rule(role=Role.MEMBER_OR_PENDING, target=_colony(), memory=_DURABLE),
     # Functions
     "addfunctionmsg": Rule(
         role=Role.MEMBER,
@@ -258,7 +261,7 @@ RULES: dict[str, Rule] = {
     "removeallprocessesmsg": Rule(role=Role.COLONY_OWNER, target=_colony(), memory=_DURABLE),
     "pauseassignmentsmsg": Rule(role=Role.COLONY_OWNER, target=_colony(), memory=_DURABLE),
     "resumeassignmentsmsg": Rule(role=Role.COLONY_OWNER, target=_colony(), memory=_DURABLE),
-    "getpausestatusmsg": Rule(role=Role.MEMBER_ANY_STATE, target=_colony()),
+    "getpausestatusmsg": Rule(role=Role.MEMBER_OR_PENDING, target=_colony()),
     # Executors at work (mqtt.md 4)
     "readymsg": Rule(role=Role.MEMBER, target=_colony(), memory=_VOLATILE),
     "heartbeatmsg": Rule(role=Role.MEMBER, target=_colony(), memory=_VOLATILE),
@@ -279,15 +282,11 @@ RULES: dict[str, Rule] = {
     "getattributemsg": Rule(
         role=Role.MEMBER, target=Target(of="attribute", path="attributeid", missing=(400, "Attribute does not exists"))
     ),
-    "addlogmsg": Rule(
-        role=Role.MEMBER, target=_process(500, "Failed to add log, process is nil"), memory=_DURABLE
-    ),
+    "addlogmsg": Rule(role=Role.MEMBER, target=_process(500, "Failed to add log, process is nil"), memory=_DURABLE),
     "addexecutorlogmsg": Rule(role=Role.MEMBER, target=_colony(), memory=_DURABLE),
     "getlogsmsg": Rule(role=Role.MEMBER, target=Target(of="subject of logs", missing=(500, ""))),
     "searchlogsmsg": Rule(role=Role.MEMBER, target=_colony()),
     # Subscriptions
-    "subscribeprocessmsg": Rule(
-        role=Role.MEMBER, target=_process(403, "Invalid process with Id {}"), memory=_VOLATILE
-    ),
+    "subscribeprocessmsg": Rule(role=Role.MEMBER, target=_process(403, "Invalid process with Id {}"), memory=_VOLATILE),
     "subscribeprocessesmsg": Rule(role=Role.MEMBER, target=_colony(), memory=_VOLATILE),
 }

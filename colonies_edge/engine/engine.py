@@ -3,8 +3,19 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from colonies_edge.engine import assigning, attributes, executing, functions, lifecycle, logs, membership, processes
-from colonies_edge.engine import pause, server, watching
+from colonies_edge.engine import (
+    assigning,
+    attributes,
+    executing,
+    functions,
+    lifecycle,
+    logs,
+    membership,
+    pause,
+    processes,
+    server,
+    watching,
+)
 from colonies_edge.engine.access import RULES, Memory, Role, Rule, authorise, is_member
 from colonies_edge.engine.answers import Answers
 from colonies_edge.engine.live import SECOND, Live
@@ -106,13 +117,17 @@ class Engine:
         live.dirty_processes.clear()
         live.timers.set(live.after(self.settings.stale_executor_s / SWEEPS_PER_STALE_TIME), Timer.SWEEP, "")
 
-    def found(self, serverid: str, now: int) -> Outcome:
-        """Set the server owner's identity of a new coordinator; nothing when it is that already."""
+    def found(self, identity: str, now: int) -> Outcome:
+        """Tell a new coordinator who it is: it is the server owner, too. A known one may take on its present owner's
+        identity; anybody else's is refused with Forbidden, for the data belong to another coordinator."""
         self._live.begin(now)
-        if self.tables.serverid == serverid:
+        owner, present = self.tables.serverid, self.tables.identity
+        if identity == present:
             return Outcome()
+        if present and identity != owner:
+            raise Forbidden(f"This data belongs to the coordinator {present}, the key given is that of {identity}")
         step = Step(self._live, self._history, now)
-        step.draft.put("server", "server", ServerRow(serverid=serverid))
+        step.draft.put("server", "server", ServerRow(serverid=owner or identity, identity=identity))
         return self._carry_out(step, _Saying())
 
     def snapshot(self) -> Iterator[Write]:
@@ -143,7 +158,7 @@ class Engine:
         saying = _Saying()
         if request.caller in self.tables.executors:
             live.alive_at[request.caller] = live.steady
-        msgid = ""
+        msgid = _msgid_of(request)
         try:
             message = decode_message(request.payloadtype, request.value)
             msgid = message.msgid if request.stamped else request.msgid
@@ -161,8 +176,8 @@ class Engine:
         return self._decide(request, msgid, rule, handler, message, saying, now)
 
     def _check_stamp(self, request: Request, rule: Rule, message: Any, now: int) -> None:
-        if message.serverid and message.serverid != self.tables.serverid:
-            raise Forbidden(f"This message is for the coordinator {message.serverid}, this one is {self.tables.serverid}")
+        if message.serverid and message.serverid != self.tables.identity:
+            raise Forbidden(f"This message is for the coordinator {message.serverid}, not {self.tables.identity}")
         if not request.stamped:
             return
         if not MSGID_MIN <= len(message.msgid) <= MSGID_MAX or "/" in message.msgid:
@@ -171,7 +186,7 @@ class Engine:
         if abs(sent - now) > FRESHNESS_S * SECOND:
             raise ClockSkew(f"ts is more than {FRESHNESS_S} s away from the coordinator's time", ts=now // 1_000_000)
         if rule.memory is Memory.VOLATILE and sent < self._live.started_ns:
-            # What a volatile message did before the restart is forgotten, and so is its answer: only a fresh one counts.
+            # What a volatile message did before the restart is forgotten, its answer too: only a fresh one counts.
             raise ClockSkew("The coordinator restarted since this was sent", ts=now // 1_000_000)
 
     def _repeat(self, request: Request, msgid: str, saying: _Saying) -> bool:
@@ -224,7 +239,12 @@ class Engine:
     @staticmethod
     def _record(now: int, writes: Iterable[Write], request: Request, msgid: str, answer: Answer) -> Record:
         return Record(
-            time_ns=now, writes=tuple(writes), caller=request.caller, msgid=msgid, envelope=request.envelope, answer=answer
+            time_ns=now,
+            writes=tuple(writes),
+            caller=request.caller,
+            msgid=msgid,
+            envelope=request.envelope,
+            answer=answer,
         )
 
     def _reply(self, request: Request, msgid: str, answer: Answer, saying: _Saying) -> None:
@@ -409,11 +429,28 @@ class Engine:
         return self._carry_out(step, _Saying()) if step.draft.writes else Outcome()
 
 
+def _msgid_of(request: Request) -> str:
+    """What a refusal refers to when the message is too broken to be decoded."""
+    if not request.stamped:
+        return request.msgid
+    msgid = request.value.get("msgid") if isinstance(request.value, dict) else None
+    return msgid if isinstance(msgid, str) and len(msgid) <= MSGID_MAX and msgid.isprintable() else ""
+
+
 def _answer(payloadtype: str, result: Any) -> Answer | None:
     if isinstance(result, Later):
         return None
     if isinstance(result, ProcessView):
         return Answer(payloadtype=payloadtype, error=False, processid=result.processid)
     if isinstance(result, Retyped):
-        return Answer(payloadtype=result.payloadtype, error=False, value=encode(result.value))
-    return Answer(payloadtype=payloadtype, error=False, value=encode(result))
+        return Answer(payloadtype=result.payloadtype, error=False, value=_wire(result.value))
+    return Answer(payloadtype=payloadtype, error=False, value=_wire(result))
+
+
+def _wire(result: Any) -> Any:
+    """The JSON of what a handler returned: plain JSON, a wire object, or several of them."""
+    if isinstance(result, dict):
+        return result
+    if isinstance(result, list | tuple):
+        return [_wire(one) for one in result]
+    return encode(result)

@@ -1,4 +1,4 @@
-"""Executors at work: asking for work, being ready for it, staying alive, giving it back (`mqtt.md` 4, `protocol-core.md` 4.5)."""
+"""Executors at work: asking for it, being ready for it, staying alive, giving it back (`mqtt.md` 4)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -162,7 +162,7 @@ def release(step: Step, message: ReleaseProcess) -> dict[str, Any]:
     row = step.process(message.processid)
     assert row is not None  # access control found it
     if row.attempt != message.attempt or row.lastexecutorid != step.caller:
-        raise Conflict(f"Attempt {message.attempt} is over: attempt {row.attempt} of this process is the one that counts")
+        raise Conflict(f"Attempt {message.attempt} is over: attempt {row.attempt} of this process counts")
     if row.state is not State.RUNNING:
         return {}
     lifecycle.requeue(step, row, starttime=0, endtime=0)

@@ -101,7 +101,7 @@ def requeue(step: Step, row: ProcessRow, **changes: Any) -> ProcessRow:
 
 
 def run_out(step: Step, row: ProcessRow, text: str, reason: str) -> None:
-    """Time-out and lost lease: again while `maxretries` allows (negative: always), else failed with `text` (4.4, 7.1)."""
+    """Time-out, lost lease: again while `maxretries` allows (negative: always), else failed with `text` (4.4, 7.1)."""
     withdraw(step, row, reason)
     if 0 <= row.spec.maxretries <= row.retries:
         fail(step, row, (text,))

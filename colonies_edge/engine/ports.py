@@ -1,4 +1,4 @@
-"""What the engine needs of the world, as ports: the archive to read from, and the store that the coordinator commits to."""
+"""What the engine needs of the world, as ports: the archive to read from, the store that is committed to."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from colonies_edge.protocol.limits import (
     PASS_OVER_S,
     STALE_EXECUTOR_S,
 )
-from colonies_edge.protocol.model import LogEntry
+from colonies_edge.protocol.model import Backend, LogEntry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +30,7 @@ class Settings:
     finished_in_memory_max: int = FINISHED_IN_MEMORY_MAX
     build_version: str = ""
     build_time: str = ""
+    backends: tuple[Backend, ...] = ()  # how the server says it can be reached
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +61,8 @@ class History(Protocol):
     def logs(
         self, *, colony: str, processid: str = "", executorname: str = "", since_ns: int = 0, latest: bool, count: int
     ) -> Sequence[LogEntry]:
-        """Up to `count` entries with a time stamp above `since_ns`, chronological: the last ones if `latest`, else the first."""
+        """Up to `count` entries with a time stamp above `since_ns`, oldest first: the last ones if `latest`, else the
+        first."""
 
     def search_logs(self, colony: str, text: str, since_ns: int, count: int) -> Sequence[LogEntry]:
         """Up to `count` entries newer than `since_ns` that contain `text`, newest first."""
@@ -94,6 +96,12 @@ class Store(Protocol):
         (Purge) are carried out after the journal has them. Raises StoreFailed when the disk refuses.
         """
 
+    def sync_if_due(self) -> None:
+        """For a durability of an interval: sync when it is over. Called now and then while nothing is committed."""
+
+    def take_notes(self) -> Sequence[str]:
+        """What happened beside the work that the log should say; each note is given once."""
+
     def checkpoint_due(self) -> bool:
         """The journal has grown enough since the last checkpoint."""
 
@@ -102,7 +110,7 @@ class Store(Protocol):
 
     def checkpoint(self, rows: Iterable[Write], segment: int) -> None:
         """Write the rows (all tables as of that `rotate`) beside the old checkpoint and swap them; may run in a thread
-        of its own while `commit` goes on into the new segment."""
+        of its own while `commit` goes on into the new segment. Raises StoreFailed; the old checkpoint then stays."""
 
     def close(self) -> None:
         """Release files and the lock on the folder."""

@@ -69,7 +69,7 @@ def get_processes(step: Step, message: GetProcesses) -> list[Any]:
     if message.state not in set(State):
         raise BadRequest("Failed to get processes, invalid msg.State")
     _require_initiator(step, message.initiator)
-    rows = [row for row in islice(_listed(step, State(message.state), message), message.count)]
+    rows = list(islice(_listed(step, State(message.state), message), message.count))
     if State(message.state) in FINISHED and len(rows) < message.count:
         rows += step.history.newest(
             step.colony,

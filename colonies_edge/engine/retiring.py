@@ -21,7 +21,7 @@ def retire(step: Step) -> None:
 
 
 def _retirable(step: Step) -> Iterator[ProcessRow]:
-    """Oldest end first: what the archive has must have ended before what memory has, for lists run from one to the other."""
+    """Oldest end first: lists run from memory on into the archive, so what is there must have ended before."""
     tables, settings = step.tables, step.settings
     before = step.now - int(settings.finished_keep_s * SECOND)
     ids = [pid for key, pids in tables.in_state.items() if key[1] in FINISHED for pid in pids]

@@ -10,9 +10,14 @@ from colonies_edge.protocol.model import Colony, Executor, Function, FunctionSpe
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerRow:
-    """The server owner's identity; the table `server` has this one row, under the key "server"."""
+    """The table `server` has this one row, under the key "server".
+
+    `serverid` is the server owner, who may be changed (`changeserveridmsg`). `identity` is whose key signs this
+    coordinator's replies, what clients pin and ids are derived from; at first it is the same.
+    """
 
     serverid: str
+    identity: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,7 +37,8 @@ class Draft:
 
     def patch(self, table: str, key: str, **changes: Any) -> Any:
         """Change fields of a row that is there; returns the row as it will be."""
-        row = replace(self.get(table, key), **changes)
+        before: Any = self.get(table, key)
+        row = replace(before, **changes)
         self._after[table, key] = row
         self.writes.append(Write(table=table, key=key, kind=Kind.PATCH, row=row, changes=changes))
         return row
@@ -55,7 +56,8 @@ class Draft:
 class Step:
     """What a handler gets: the draft to change, the tables to read, the time, and who asks.
 
-    `colony` is the name that access control resolved. `live` is read by handlers; what changes it goes into `then`: that     runs after the writes were applied, so a refusal leaves the volatile side alone too.
+    `colony` is the name that access control resolved. `live` is read by handlers; what changes it goes into `then`,
+    which runs after the writes were applied, so that a refusal leaves the volatile side alone too.
     """
 
     __slots__ = (
@@ -91,7 +93,7 @@ class Step:
 
     def new_id(self, *parts: str) -> str:
         """A 64-hex id that the same call, sent again, yields again; `parts` tell several ids of one call apart."""
-        text = "\n".join((self.tables.serverid, self.caller, self.msgid, *parts))
+        text = "\n".join((self.tables.identity, self.caller, self.msgid, *parts))
         return hashlib.sha3_256(text.encode()).hexdigest()
 
     def process(self, processid: str) -> ProcessRow | None:

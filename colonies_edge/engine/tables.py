@@ -36,6 +36,7 @@ class Tables:
         self.logs: dict[str, LogEntry] = {}
         self.pauses: dict[str, Any] = {}
         self.tallies: dict[str, TallyRow] = {}
+        self.heard: dict[str, int] = {}  # executor id -> ns; in the journal only when it is set back
         self.by_name: dict[str, dict[str, Any]] = {
             "server": self.server,
             "colonies": self.colonies,
@@ -60,15 +61,19 @@ class Tables:
         self.attribute_targets: dict[str, str] = {}  # attribute id -> process id
         self.logs_of_process: dict[str, dict[str, None]] = {}  # process id -> log keys, by time
         self.logs_of_executor: dict[tuple[str, str], dict[str, None]] = {}
+        self.loose_logs: dict[tuple[str, str], dict[str, None]] = {}  # of no process, or of one that was removed
+        self.newest_log = 0  # time stamp; the next one is later, so that time stamps can be keys
 
     def apply(self, write: Write) -> None:
-        """Carry out one write. Raises KeyError for a patch or retirement of a row that is not there: a broken journal."""
+        """Carry out one write. Raises KeyError for a patch or retirement of a row that is not there."""
         if write.table == "processes":
             self._apply_process(write)
         elif write.table == "clock":
             self._step_clock(write.row)
         elif write.table == "archive":
             self._purge_archive(write.key, write.row)
+        elif write.table == "presence":
+            self._apply_presence(write)
         else:
             rows = self.by_name[write.table]
             before = rows.get(write.key)
@@ -76,6 +81,12 @@ class Tables:
             index = _INDEXERS.get(write.table)
             if index is not None:
                 index(self, write.key, before, after)
+
+    def _apply_presence(self, write: Write) -> None:
+        if write.kind is Kind.PUT:
+            self.heard[write.key] = write.row.heard_ns
+        else:
+            self.heard.pop(write.key, None)
 
     @staticmethod
     def _after(rows: dict[str, Any], write: Write) -> Any:
@@ -101,6 +112,8 @@ class Tables:
                 _add(self.in_state, (after.colonyname, after.state), write.key)
         self._index_holder(write.key, before, after)
         self._index_attributes(before, after)
+        if write.kind is Kind.DROP:
+            self._loosen_logs(write.key)
         for observer in self.observers:
             observer(before, after)
 
@@ -148,9 +161,10 @@ class Tables:
                 self.processes[key] = replace(row, execdeadline=row.execdeadline + step.by_ns)
 
     def _index_executor(self, key: str, before: Executor | None, after: Executor | None) -> None:
-        if before is not None and (after is None or (before.colonyname, before.executorname) != (after.colonyname, after.executorname)):
+        if before is not None:
             self.executor_names.pop((before.colonyname, before.executorname), None)
-            _discard(self.executors_in, before.colonyname, key)
+            if after is None or after.colonyname != before.colonyname:
+                _discard(self.executors_in, before.colonyname, key)
         if after is not None:
             self.executor_names[after.colonyname, after.executorname] = key
             _add(self.executors_in, after.colonyname, key)
@@ -181,6 +195,16 @@ class Tables:
                 change(self.logs_of_executor, (entry.colonyname, entry.executorname), key)
                 if entry.processid:
                     change(self.logs_of_process, entry.processid, key)
+                if entry.processid not in self.processes:
+                    change(self.loose_logs, (entry.colonyname, entry.executorname), key)
+        if after is not None:
+            self.newest_log = max(self.newest_log, after.timestamp)
+
+    def _loosen_logs(self, processid: str) -> None:
+        """The process was removed, its lines stay (`protocol-core.md` 4.13): now as lines of their executor alone."""
+        for key in self.logs_of_process.get(processid, ()):
+            entry = self.logs[key]
+            _add(self.loose_logs, (entry.colonyname, entry.executorname), key)
 
     # What handlers ask.
 
@@ -189,6 +213,12 @@ class Tables:
         """The server owner's identity, "" before there is one."""
         row = self.server.get("server")
         return row.serverid if row is not None else ""
+
+    @property
+    def identity(self) -> str:
+        """Whose key signs this coordinator's replies, "" before there is one."""
+        row = self.server.get("server")
+        return row.identity if row is not None else ""
 
     def knows(self, identity: str) -> bool:
         """Has this identity any role here? Strangers are refused before their signature costs anything."""

@@ -32,8 +32,8 @@ class Due:
 class Timers:
     """A heap of deadlines in steady nanoseconds.
 
-    Steady time is the engine's `now` minus every step the wall clock ever made (`clock_stepped`), so that a Pi without a
-    battery clock, whose time jumps by years when the network comes, neither ends a lease nor a job because of it.
+    Steady time is the engine's `now` minus every step that the wall clock ever made (`clock_stepped`), so that a Pi
+    without a battery clock, whose time jumps by years when the network comes, ends neither a lease nor a job by it.
 
     Entries are never removed early: whoever gets a `Due` looks whether it still matters. `alive` tells the same to the
     occasional rebuild, without which a million finished jobs with long deadlines would stay here.

@@ -49,7 +49,7 @@ def is_waiting(row: ProcessRow | None) -> bool:
 
 
 class Waiting:
-    """Heaps of waiting processes by (colony, executor type, executor name, location) and, below that, by what they need.
+    """Heaps of waiting processes by (colony, executor type, executor name, location) and, below that, by their needs.
 
     An entry whose process does not wait any more is dropped when it reaches the top; a process that waits again is
     entered again. A process for several named executors stands in several heaps.

@@ -1,0 +1,298 @@
+"""The shell around the engine: receive a batch, decide, commit once, acknowledge, then speak."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from colonies_edge.apps.coordinator.rim import Rim
+from colonies_edge.apps.coordinator.speaker import Speaker
+from colonies_edge.crypto.identity import Signer
+from colonies_edge.engine.access import RULES, Memory
+from colonies_edge.engine.engine import Engine
+from colonies_edge.engine.outcome import Outcome, Record, Reply, Request
+from colonies_edge.engine.ports import History, Settings, Store
+from colonies_edge.protocol.errors import BadRequest, ColoniesError, Forbidden, Unavailable
+from colonies_edge.protocol.status import ONLINE, Presence, open_status
+from colonies_edge.protocol.topics import COORDINATOR, STATUS, Topic, Topics
+from colonies_edge.transports.ports import Delivery, Link
+from colonies_edge.transports.system import CoordinatorClock, new_conn
+
+_log = logging.getLogger(__name__)
+
+# One commit covers at most so many deliveries: the reply to the first must not wait for the deciding of thousands.
+BATCH_MAX = 256
+STATUS_EVERY_S = 60.0  # how old the time in the retained status may be; a device without a clock starts from it
+CHECKPOINT_PAUSE_NS = 60 * 1_000_000_000  # between two checkpoints, so that a disk that refuses them is not pestered
+IDLE_S = 3600.0  # how long to wait when there is no deadline at all
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Decided:
+    """A delivery and what came of it; `outcome` None when it was dropped."""
+
+    delivery: Delivery | None
+    outcome: Outcome | None
+
+
+class Coordinator:
+    """One coordinator on one link. `start`, then `run` until it is cancelled or fails, then `stop`.
+
+    The engine is only touched from the loop; the store only from one thread, which is where commits wait for the disk.
+    """
+
+    def __init__(
+        self,
+        *,
+        signer: Signer,
+        store: Store,
+        history: History,
+        link: Link,
+        topics: Topics,
+        settings: Settings,
+        sync_every_s: float = 0.0,
+    ) -> None:
+        self._sync_every_s = sync_every_s
+        self.epoch = new_conn()
+        self.engine = Engine(settings, history)
+        self.rim = Rim(self.engine.knows)
+        self.speaker = Speaker(signer, link, topics, self.epoch)
+        self._signer = signer
+        self._store = store
+        self._link = link
+        self._topics = topics
+        self._clock = CoordinatorClock()
+        self._disk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
+        self._checkpointer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
+        self._checkpointing: asyncio.Future[None] | None = None
+        self._checkpoint_after_ns = 0
+        self._waiting: deque[Delivery] = deque()
+        self._failure: asyncio.Future[None] | None = None
+        self.read_only = ""
+
+    # Starting and stopping
+
+    def recover(self) -> None:
+        """Load what the store has and be that coordinator. Raises StoreFailed, or Forbidden for another one's data."""
+        found = self._store.load()
+        for note in found.notes:
+            _log.warning("%s", note)
+        self._clock = CoordinatorClock(found.floor_ns)
+        now = self._clock.now_ns()
+        self.engine.restore(found.rows, found.records, now)
+        if found.damage:
+            self.read_only = found.damage
+            _log.error("read-only: %s", found.damage)
+            return
+        self._store.commit(self.engine.found(self._signer.identity, now).records)
+
+    async def start(self) -> None:
+        """Connect and listen. What the link says about its end ends `run`."""
+        self._failure = asyncio.get_running_loop().create_future()
+        self._link.set_will(lambda: (*self.speaker.status(self.now_ms(), online=False), True))
+        self._link.on_connect.append(self._announce)
+        self._link.on_failure.append(self._fail)
+        await self._link.open()
+        await self._link.subscribe(*self._topics.coordinator_filters())
+        self._announce()
+
+    def now_ms(self) -> int:
+        """The coordinator's time."""
+        return self._clock.now_ns() // 1_000_000
+
+    def _announce(self) -> None:
+        self.speaker.publish_status(self.now_ms(), online=True)
+
+    def _fail(self, error: Exception) -> None:
+        if self._failure is not None and not self._failure.done():
+            self._failure.set_exception(error)
+
+    async def run(self) -> None:
+        """Work until cancelled. Raises what made it impossible: StoreFailed, LinkTakenOver."""
+        assert self._failure is not None, "start first"
+        tasks = [asyncio.create_task(self._work()), asyncio.create_task(self._beacon())]
+        if self._sync_every_s:
+            tasks.append(asyncio.create_task(self._syncer(self._sync_every_s)))
+        try:
+            done, _ = await asyncio.wait({*tasks, self._failure}, return_when=asyncio.FIRST_COMPLETED)
+            for finished in done:
+                finished.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def stop(self) -> None:
+        """Checkpoint, say goodbye, release everything. After a failed commit nothing more is written."""
+        if self._link.connected:
+            self.speaker.publish_status(self.now_ms(), online=False)
+        await self._link.close()
+        loop = asyncio.get_running_loop()
+        if self._checkpointing is not None:
+            await asyncio.wait({self._checkpointing})
+        await loop.run_in_executor(self._disk, self._store.close)
+        self._disk.shutdown()
+        self._checkpointer.shutdown()
+
+    async def _beacon(self) -> None:
+        while True:
+            await asyncio.sleep(STATUS_EVERY_S)
+            if self._link.connected:
+                self._announce()
+
+    async def _syncer(self, every_s: float) -> None:
+        """For a durability of an interval: the last commit before a quiet time must reach the disk, too."""
+        while True:
+            await asyncio.sleep(every_s)
+            await asyncio.get_running_loop().run_in_executor(self._disk, self._store.sync_if_due)
+
+    # Working
+
+    async def _work(self) -> None:
+        while True:
+            batch = await self._next_batch()
+            decided = self._decide_batch(batch)
+            records = [record for one in decided if one.outcome is not None for record in one.outcome.records]
+            if records:
+                await self._commit(records)
+            for one in decided:
+                if one.delivery is not None:
+                    one.delivery.ack()
+            ts = self.now_ms()
+            for one in decided:
+                if one.outcome is not None:
+                    self.speaker.say(one.outcome, ts)
+            if records and self._checkpoint_due():
+                await self._begin_checkpoint()
+
+    async def _commit(self, records: Sequence[Record]) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._disk, self._store.commit, records)
+
+    async def _next_batch(self) -> list[Delivery]:
+        """What arrived during the last commit; if nothing did, wait for something or for the next deadline."""
+        queue, waiting = self._link.deliveries, self._waiting
+        if not waiting and queue.empty():
+            try:
+                waiting.append(await asyncio.wait_for(queue.get(), self._idle_s()))
+            except asyncio.TimeoutError:
+                return []
+        while len(waiting) < BATCH_MAX and not queue.empty():
+            waiting.append(queue.get_nowait())
+        return [waiting.popleft() for _ in range(min(len(waiting), BATCH_MAX))]
+
+    def _idle_s(self) -> float:
+        deadline = None if self.read_only else self.engine.next_deadline()
+        if deadline is None:
+            return IDLE_S
+        return min(IDLE_S, max(0.0, (deadline - self._clock.now_ns()) / 1e9))
+
+    def _decide_batch(self, batch: Sequence[Delivery]) -> list[_Decided]:
+        decided = self._pass_time()
+        for number, delivery in enumerate(batch):
+            outcome = self._decide(delivery)
+            decided.append(_Decided(delivery=delivery, outcome=outcome))
+            if outcome is not None and outcome.touches_archive:
+                # The archive changes with the commit: whoever asks next must see it changed.
+                self._waiting.extendleft(reversed(batch[number + 1 :]))
+                break
+        return decided
+
+    def _pass_time(self) -> list[_Decided]:
+        """What time alone brought about: a step of the wall clock, deadlines."""
+        now = self._clock.now_ns()
+        outcomes = []
+        step_ns = self._clock.take_step()
+        if self.read_only:
+            return []
+        if step_ns:
+            _log.warning("the wall clock jumped forward by %.0f s; deadlines move with it", step_ns / 1e9)
+            outcomes.append(self.engine.clock_stepped(step_ns, now))
+        deadline = self.engine.next_deadline()
+        if deadline is not None and deadline <= now:
+            outcomes.append(self.engine.tick(now))
+        return [_Decided(delivery=None, outcome=outcome) for outcome in outcomes]
+
+    def _decide(self, delivery: Delivery) -> Outcome | None:
+        now = self._clock.now_ns()
+        try:
+            topic = self._topics.parse(delivery.topic)
+        except ValueError:
+            self.rim.counts["not a topic of this protocol"] += 1
+            return None
+        if topic.channel == STATUS:
+            return self._presence(topic, delivery.payload, now)
+        if delivery.retain:
+            # Work is never retained (mqtt.md 1): whoever retained this wants it to be done again at every start.
+            self.rim.counts["retained request"] += 1
+            return None
+        request = self.rim.request(topic, delivery.payload, now)
+        if request is None:
+            return None
+        if isinstance(request, Reply):
+            return Outcome(replies=(request,))
+        if self.read_only and self._would_change(request):
+            return Outcome(replies=(_refused(request, Unavailable(f"The coordinator is read-only: {self.read_only}")),))
+        outcome = self.engine.handle(request, now)
+        for fault in outcome.faults:
+            _log.error("a defect: %s by %s failed", request.payloadtype, request.caller, exc_info=fault)
+        return outcome
+
+    @staticmethod
+    def _would_change(request: Request) -> bool:
+        rule = RULES.get(request.payloadtype)
+        return rule is not None and rule.memory is not Memory.NONE
+
+    def _presence(self, topic: Topic, payload: bytes, now: int) -> Outcome | None:
+        if topic.party == COORDINATOR or not self.engine.knows(topic.party) or self.read_only:
+            return None
+        try:
+            presence = open_status(Presence, payload, self._topics.signed_form(topic))
+        except (BadRequest, Forbidden):
+            self.rim.counts["presence not signed by its party"] += 1
+            return None
+        if presence.executorid != topic.party:
+            return None
+        return self.engine.presence(presence.executorid, presence.conn, presence.state == ONLINE, now)
+
+    # Checkpoints
+
+    def _checkpoint_due(self) -> bool:
+        if self._checkpointing is not None or self._clock.now_ns() < self._checkpoint_after_ns:
+            return False
+        return self._store.checkpoint_due()
+
+    async def _begin_checkpoint(self) -> None:
+        """Retire old processes, start a new journal segment, and write all rows beside the work."""
+        retired = self.engine.retire(self._clock.now_ns())
+        if retired.records:
+            await self._commit(retired.records)
+        loop = asyncio.get_running_loop()
+        segment = await loop.run_in_executor(self._disk, self._store.rotate)
+        rows = self.engine.snapshot()
+        self._checkpointing = loop.run_in_executor(self._checkpointer, self._store.checkpoint, rows, segment)
+        self._checkpointing.add_done_callback(self._checkpointed)
+
+    def _checkpointed(self, done: "asyncio.Future[None]") -> None:
+        """A failure costs nothing but a longer journal, so the work goes on and it is tried again later."""
+        self._checkpointing = None
+        self._checkpoint_after_ns = self._clock.now_ns() + CHECKPOINT_PAUSE_NS
+        for note in self._store.take_notes():
+            _log.warning("%s", note)
+        error = done.exception()
+        if error is not None:
+            _log.error("no checkpoint: %s", error)
+
+    async def checkpoint(self) -> None:
+        """A checkpoint now, to the end; for a clean shutdown."""
+        if self._checkpointing is not None:
+            await asyncio.wait({self._checkpointing})
+        await self._begin_checkpoint()
+        if self._checkpointing is not None:
+            await self._checkpointing
+
+
+def _refused(request: Request, error: ColoniesError) -> Reply:
+    msgid = request.value.get("msgid", "") if isinstance(request.value, dict) else ""
+    return Reply(route=request.route, payloadtype="error", value=error.body(), error=True, msgid=str(msgid))

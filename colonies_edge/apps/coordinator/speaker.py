@@ -1,0 +1,93 @@
+"""Says what the engine decided: signed replies, assignments, events and the coordinator's own status."""
+
+import logging
+from collections import Counter
+from typing import Any
+
+from colonies_edge import __version__
+from colonies_edge.crypto.identity import Signer
+from colonies_edge.engine.outcome import Event, Outcome, Push, Reply, Route
+from colonies_edge.protocol.envelope import seal_reply
+from colonies_edge.protocol.errors import TooLarge
+from colonies_edge.protocol.limits import FRESHNESS_S, LEASE_S, MESSAGE_BYTES_MAX
+from colonies_edge.protocol.status import OFFLINE, ONLINE, CoordinatorStatus, seal_status
+from colonies_edge.protocol.topics import ASSIGN, COORDINATOR_STATUS, EVENT, REPLY, Topic, Topics
+from colonies_edge.transports.ports import Link, LinkFull
+from colonies_edge.transports.system import new_msgid
+
+_log = logging.getLogger(__name__)
+
+
+class Speaker:
+    """Seals with the coordinator's key and publishes. Never waits: what a full link does not take is counted and
+    dropped, since a caller resends, a lost assignment is noticed by its lease and a lost event by its number."""
+
+    def __init__(self, signer: Signer, link: Link, topics: Topics, epoch: str) -> None:
+        self._signer = signer
+        self._link = link
+        self._topics = topics
+        self._epoch = epoch
+        self.counts: Counter[str] = Counter()
+
+    def say(self, outcome: Outcome, ts: int) -> None:
+        """Everything of a decision that is on disk; `ts` is the coordinator's time in ms."""
+        for reply in outcome.replies:
+            self.reply(reply, ts)
+        for push in outcome.pushes:
+            self._push(push, ts)
+        for event in outcome.events:
+            self._event(event, ts)
+
+    def reply(self, reply: Reply, ts: int) -> None:
+        """Answer one request."""
+        topic = _topic(reply.route, REPLY)
+        try:
+            self._publish(topic, reply.payloadtype, reply.value, reply.error, reply.msgid, ts)
+        except TooLarge as error:
+            self.counts["answers too large"] += 1
+            failure = TooLarge(f"The answer does not fit into one message ({error.message}): ask for fewer at a time")
+            self._publish(topic, "error", failure.body(), True, reply.msgid, ts)
+
+    def _push(self, push: Push, ts: int) -> None:
+        topic = Topic(colony=push.colony, party=push.executorid, channel=ASSIGN)
+        try:
+            self._publish(topic, push.payloadtype, push.value, False, new_msgid(), ts)
+        except TooLarge as error:
+            _log.error("an assignment for %s cannot be sent: %s", push.executorid, error.message)
+
+    def _event(self, event: Event, ts: int) -> None:
+        try:
+            self._publish(_topic(event.route, EVENT), "subscribeprocessmsg", event.value, False, event.msgid, ts)
+        except TooLarge as error:
+            self.counts["events too large"] += 1
+            _log.warning("an event for %s cannot be sent: %s", event.route.party, error.message)
+
+    def _publish(self, topic: Topic, payloadtype: str, value: Any, error: bool, msgid: str, ts: int) -> None:
+        text = self._topics.format(topic)
+        sealed = seal_reply(payloadtype, value, error, msgid, ts, self._topics.unrooted(text), self._signer)
+        try:
+            self._link.publish(text, sealed.to_bytes())
+        except LinkFull:
+            self.counts["not sent: the broker does not keep up"] += 1
+
+    def status(self, ts: int, *, online: bool) -> tuple[str, bytes]:
+        """Topic and body of the retained status; also the last will."""
+        body = CoordinatorStatus(
+            serverid=self._signer.identity,
+            version=__version__,
+            state=ONLINE if online else OFFLINE,
+            epoch=self._epoch,
+            ts=ts,
+            limits={"messagebytes": MESSAGE_BYTES_MAX, "freshnessms": FRESHNESS_S * 1000, "leasems": LEASE_S * 1000},
+        )
+        signed_form = self._topics.signed_form(COORDINATOR_STATUS)
+        return self._topics.coordinator_status(), seal_status(body, signed_form, self._signer)
+
+    def publish_status(self, ts: int, *, online: bool) -> None:
+        """Tell everybody, also those who come later."""
+        topic, body = self.status(ts, online=online)
+        self._link.publish(topic, body, retain=True)
+
+
+def _topic(route: Route, channel: str) -> Topic:
+    return Topic(colony=route.colony, party=route.party, channel=channel, conn=route.conn)
