@@ -1,0 +1,194 @@
+"""Registering, approving and removing executors, and what they report of themselves (`protocol-core.md` 3.3)."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from colonies_edge.engine import lifecycle
+from colonies_edge.engine.functions import forget_functions
+from colonies_edge.engine.names import require_identity, require_name, require_text
+from colonies_edge.engine.rows import PresenceRow
+from colonies_edge.engine.step import Handler, Step
+from colonies_edge.engine.views import echo
+from colonies_edge.engine.views import executor as shown
+from colonies_edge.protocol.errors import BadRequest, Internal
+from colonies_edge.protocol.messages import (
+    AddExecutor,
+    ApproveExecutor,
+    ChangeExecutorId,
+    GetExecutor,
+    GetExecutorById,
+    GetExecutors,
+    RejectExecutor,
+    RemoveExecutor,
+    ReportAllocation,
+    UpdateExecutor,
+)
+from colonies_edge.protocol.model import Executor, ExecutorState, State
+
+NEVER_CHECKED = "invalid executor Id length"  # upstream takes any id
+
+
+def add_executor(step: Step, message: AddExecutor) -> Executor:
+    """A new executor, or another one in the place of an old one of that name; either waits for approval."""
+    executor = message.executor
+    assert executor is not None  # access control refused it
+    _require_sound(executor)
+    name, colony = executor.executorname, step.colony
+    former = step.tables.executor_named(colony, name)
+    if former is not None and former.state != ExecutorState.UNREGISTERED and not step.settings.allow_reregister:
+        raise BadRequest(f"Executor with name <{name}> in Colony <{colony}> already exists")
+    _require_free(step, executor.executorid, former)
+    if former is not None:
+        unregister(step, former)
+        _put_away(step, former.executorid)
+        executor = replace(executor, requirefuncreg=former.requirefuncreg)
+    _put_away(step, executor.executorid)
+    executor = replace(executor, state=int(ExecutorState.PENDING), commissiontime=step.now)
+    step.draft.put("executors", executor.executorid, executor)
+    return executor
+
+
+def _require_sound(executor: Executor) -> None:
+    failure = "Failed to add executor"
+    require_name(failure, "executor name", executor.executorname)
+    require_identity(failure, executor.executorid, NEVER_CHECKED)
+    require_text(failure, "executor type", executor.executortype)
+    require_text(failure, "location name", executor.locationname)
+
+
+def _require_free(step: Step, executorid: str, mine: Executor | None) -> None:
+    """One identity is one executor: upstream lets two rows share one, and then decides about the wrong one of them."""
+    other = step.tables.executors.get(executorid)
+    if other is None or other is mine or other.state == ExecutorState.UNREGISTERED:
+        return
+    raise BadRequest(f"An executor with Id <{executorid}> already exists")
+
+
+def _put_away(step: Step, executorid: str) -> None:
+    """Drop the row with this identity, if there is one, and what was known of it."""
+    if step.draft.get("executors", executorid) is not None:
+        step.draft.drop("executors", executorid)
+    if executorid in step.tables.heard:
+        step.draft.drop("presence", executorid)
+
+
+def unregister(step: Step, executor: Executor) -> None:
+    """The row stays visible; the executor's functions go, and its work goes back to the queue. Nothing if it is so."""
+    if executor.state == ExecutorState.UNREGISTERED:
+        return
+    step.draft.patch("executors", executor.executorid, state=int(ExecutorState.UNREGISTERED))
+    forget_functions(step, executor)
+    lifecycle.requeue_removed(step, executor.executorid)
+
+
+def _named(step: Step, name: str, failure: str) -> Executor:
+    executor = step.tables.executor_named(step.colony, name)
+    if executor is None:
+        raise Internal(f"{failure}, executor is nil")
+    return executor
+
+
+def approve_executor(step: Step, message: ApproveExecutor) -> dict[str, Any]:
+    """From any state; a removed one is back."""
+    executor = _named(step, message.executorname, "Failed to approve executor")
+    step.draft.patch("executors", executor.executorid, state=int(ExecutorState.APPROVED))
+    return {}
+
+
+def reject_executor(step: Step, message: RejectExecutor) -> dict[str, Any]:
+    """From any state. It may not close what it runs any more, so that goes back to the queue."""
+    executor = _named(step, message.executorname, "Failed to reject executor")
+    step.draft.patch("executors", executor.executorid, state=int(ExecutorState.REJECTED))
+    lifecycle.requeue_removed(step, executor.executorid)
+    return {}
+
+
+def remove_executor(step: Step, message: RemoveExecutor) -> dict[str, Any]:
+    """From any state; removing twice is not an error."""
+    unregister(step, _named(step, message.executorname, "Failed to remove executor"))
+    return {}
+
+
+def get_executors(step: Step, message: GetExecutors) -> list[Executor]:
+    """All of the colony, removed ones too."""
+    tables = step.tables
+    return [shown(tables, tables.executors[key]) for key in tables.executors_in.get(step.colony, ())]
+
+
+def get_executor(step: Step, message: GetExecutor) -> Executor:
+    """One by name."""
+    return shown(step.tables, _named(step, message.executorname, "Failed to get executor"))
+
+
+def get_executor_by_id(step: Step, message: GetExecutorById) -> Executor:
+    """One by identity."""
+    return shown(step.tables, step.tables.executors[message.executorid])
+
+
+def _own(step: Step, name: str, refusal: str) -> Executor:
+    executor = step.tables.executor_named(step.colony, name)
+    if executor is None:
+        raise BadRequest(f"Executor with name <{name}> does not exist")
+    if executor.executorid != step.caller:
+        raise BadRequest(refusal)
+    return executor
+
+
+def report_allocation(step: Step, message: ReportAllocation) -> dict[str, Any]:
+    """What projects use of the calling executor, in place of what it said before."""
+    executor = _own(step, message.executorname, "Only an executor can report allocations to itself")
+    step.draft.patch("executors", executor.executorid, allocations=message.allocations)
+    return {}
+
+
+def update_executor(step: Step, message: UpdateExecutor) -> dict[str, Any]:
+    """What the calling executor has, in place of what it said before."""
+    executor = _own(step, message.executorname, "Only an executor can update its own capabilities")
+    step.draft.patch("executors", executor.executorid, capabilities=message.capabilities)
+    return {}
+
+
+def change_executor_id(step: Step, message: ChangeExecutorId) -> Any:
+    """The calling executor gets another key; what it runs goes on under the new one."""
+    old, new = step.caller, message.executorid
+    if not new:
+        raise BadRequest("Failed to change executor Id, executor Id is empty")
+    executor = step.tables.executors.get(old)
+    if executor is None or executor.colonyname != step.colony:
+        raise BadRequest("Failed to change executor Id, executor not found")
+    require_identity("Failed to change executor Id", new, "new executor Id is not 64 characters")
+    if new == old:
+        return echo(step)
+    _require_free(step, new, executor)
+    heard = step.tables.heard.get(old)
+    _put_away(step, old)
+    _put_away(step, new)
+    step.draft.put("executors", new, replace(executor, executorid=new))
+    if heard is not None:
+        step.draft.put("presence", new, PresenceRow(heard_ns=heard))
+    _hand_over(step, old, new)
+    return echo(step)
+
+
+def _hand_over(step: Step, old: str, new: str) -> None:
+    """Work of the former identity: what it runs, and what it may still have a late result of."""
+    for processid in tuple(step.tables.held_by.get(old, ())):
+        step.draft.patch("processes", processid, assignedexecutorid=new, lastexecutorid=new)
+    for processid in step.tables.ids_in_state(step.colony, State.WAITING):
+        if step.tables.processes[processid].lastexecutorid == old:
+            step.draft.patch("processes", processid, lastexecutorid=new)
+
+
+HANDLERS: Mapping[str, Handler] = {
+    "addexecutormsg": add_executor,
+    "approveexecutormsg": approve_executor,
+    "rejectexecutormsg": reject_executor,
+    "removeexecutormsg": remove_executor,
+    "getexecutorsmsg": get_executors,
+    "getexecutormsg": get_executor,
+    "getexecutorbyidmsg": get_executor_by_id,
+    "reportallocationmsg": report_allocation,
+    "updateexecutormsg": update_executor,
+    "changeexecutoridmsg": change_executor_id,
+}
