@@ -34,6 +34,11 @@ COORDINATOR_PARTS = (
     "apps/coordinator*",
     "apps/broker_config*",
     "apps/certificates*",
+    "apps/cli/broker_config*",
+    "apps/cli/coordinator*",
+    "apps/cli/demo*",
+    "apps/cli/dev*",
+    "apps/cli/ledger*",
 )
 # These parts of amqtt serve its own tools and want packages that we do not carry (sqlalchemy, typer, pydantic).
 UNUSED_VENDORED = ("amqtt/contrib/*", "amqtt/scripts/*")
