@@ -54,7 +54,7 @@ def remove_colony(step: Step, message: RemoveColony) -> dict[str, Any]:
         draft.drop("executors", key)
         draft.drop("presence", key)
     draft.drop("pauses", name)
-    draft.instruct("archive", "", Purge(colonyname=name, state=ANY_STATE))
+    draft.instruct("archive", "", Purge(colonyname=name, state=ANY_STATE, logs=True))
     draft.drop("tallies", name)
     draft.drop("colonies", name)
     return {}

@@ -106,10 +106,14 @@ class ClockStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purge:
-    """Archived processes that were removed: one by id (the write's key), or all of a colony in a state (-1: any)."""
+    """Archived processes that were removed: one by id (the write's key), or all of a colony in a state (-1: any).
+
+    Logs stay (`protocol-core.md` 4.13), except when the colony itself was removed: its name may become another's.
+    """
 
     colonyname: str
     state: int
+    logs: bool = False
 
 
 def attribute_id(targetid: str, key: str, attributetype: int) -> str:

@@ -96,8 +96,7 @@ class Archive:
     def purge(self, record: int, processid: str, purge: Purge) -> None:
         """Carry out one write of the table `archive`: forget one process, or those of a colony in a state.
 
-        Whatever was retired by a later record stays, so repeating it after a crash removes nothing new. Logs stay
-        (`protocol-core.md` 4.13).
+        Whatever was retired by a later record stays, so repeating it after a crash removes nothing new.
         """
         with self._file.writing() as execute:
             if processid:
@@ -108,6 +107,8 @@ class Archive:
             values = (colony, record, purge.state, purge.state)
             execute(f"DELETE FROM attributes WHERE process IN ({chosen})", values)
             execute(f"DELETE FROM processes WHERE number IN ({chosen})", values)
+            if purge.logs:
+                execute("DELETE FROM logs WHERE colony = ? AND record < ?", (colony, record))
 
     def take_back(self, after: int) -> int:
         """Forget what records retired that never reached the journal: those processes are still in memory."""

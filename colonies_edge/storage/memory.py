@@ -40,6 +40,8 @@ class MemoryHistory:
         for key in gone:
             for identity in attribute_ids(self.processes.pop(key)):
                 self._by_attribute.pop(identity, None)
+        if purge.logs:
+            self.entries = {t: entry for t, entry in self.entries.items() if entry.colonyname != purge.colonyname}
 
     def process(self, processid: str) -> ProcessRow | None:
         return self.processes.get(processid)
