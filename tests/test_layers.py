@@ -118,6 +118,12 @@ def test_every_module_belongs_to_a_layer() -> None:
     assert not strange, f"{strange}: put it into one of {', '.join(ARROWS)}, or draw it into docs/ARCHITECTURE.md"
 
 
+def test_every_folder_with_code_is_a_package() -> None:
+    folders = {path.parent for path in (ROOT / PACKAGE).rglob("*.py")}
+    wrong = [str(folder.relative_to(ROOT)) for folder in sorted(folders) if not (folder / "__init__.py").exists()]
+    assert not wrong, f"add an __init__.py; inside a zip there are no folders that could stand in for it: {wrong}"
+
+
 def test_storage_sees_the_engines_port_and_not_its_decisions() -> None:
     wrong = [
         found
