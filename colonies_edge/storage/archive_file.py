@@ -128,7 +128,7 @@ class ArchiveFile:
         self._is_sound()
 
     def _failure(self, doing: str, error: "sqlite3.Error") -> StoreFailed:
-        if not isinstance(error, self._sqlite.OperationalError) and isinstance(error, self._sqlite.DatabaseError):
+        if type(error) is self._sqlite.DatabaseError:  # its subclasses are about space, locks and our own mistakes
             self._path.with_name(self._path.name + _SUSPECT).touch(mode=FILE_MODE)
             remedy = "start the coordinator again: it checks the file and sets it aside if it is damaged"
         else:

@@ -129,7 +129,7 @@ class Journal:
         self._synced_at = 0
         self._unsynced = False
         self._file: OpenFile | None = None
-        self.refusal = ""  # why nothing can be written, once that is so
+        self.refusal = f"{folder} was not loaded yet"  # why nothing can be written, "" while all is well
         self.position = Position()
         self.base = Position()  # where the segment that is being written begins
         self.grown_bytes = 0  # since the last rotation
@@ -147,6 +147,7 @@ class Journal:
     def load(self, start: Position) -> Found:
         """Check every segment after `start`, cut off a torn tail, and stand at the end."""
         found = Found([], [])
+        self.refusal = ""
         self.position = self.base = start
         last = max(self.segments(), default=0)
         wanted = max(last, start.segment + 1) if start.segment else last
@@ -274,6 +275,7 @@ class Journal:
             finally:
                 self._file.close()
                 self._file = None
+        self.refusal = self.refusal or f"{self.folder} was closed"
 
     def guard(self) -> None:
         """Raise when nothing may be written any more."""

@@ -103,18 +103,18 @@ class MemoryStore:
         self._rows: tuple[Write, ...] = ()
         self._segments: dict[int, list[Record]] = {1: []}
         self._floor_ns = 0
-        self._open = True
+        self._refusal = "the store was not loaded yet"
 
     def reopen(self) -> "MemoryStore":
         """As after a crash: a new store with what was committed; this one refuses from now on."""
         other = MemoryStore(self._records_per_checkpoint)
         other.history, other._rows, other._floor_ns = self.history, self._rows, self._floor_ns
         other._segments = {number: list(records) for number, records in self._segments.items()}
-        self._open = False
+        self._refusal = "the store was lost in a crash"
         return other
 
     def load(self) -> Recovered:
-        self._guard()
+        self._refusal = ""
         records = tuple(record for segment in self._segments.values() for record in segment)
         return Recovered(rows=self._rows, records=records, floor_ns=self._floor_ns)
 
@@ -145,11 +145,11 @@ class MemoryStore:
         self._segments = {number: records for number, records in self._segments.items() if number >= segment}
 
     def close(self) -> None:
-        self._open = False
+        self._refusal = "the store was closed"
 
     def _guard(self) -> None:
-        if not self._open:
-            raise StoreFailed("the store is closed")
+        if self._refusal:
+            raise StoreFailed(self._refusal)
 
 
 def _as_journaled(write: Write) -> Write:
