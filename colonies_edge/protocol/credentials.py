@@ -28,8 +28,8 @@ def seal_password(password: Password, signer: Signer) -> str:
 
 
 def open_password(text: str, identity: str) -> Password:
-    """What `identity` signed. Raises BadRequest for what is no password, Forbidden when somebody else signed it. Whether
-    it is fresh, new, and meant for this connection and this coordinator is for the caller to decide."""
+    """What `identity` signed. Raises BadRequest for what is no password, Forbidden when somebody else signed it.
+    Whether it is fresh, new, and meant for this connection and this coordinator is for the caller to decide."""
     body, dot, signature = text[: PASSWORD_CHARS_MAX + 1].partition(".")
     if not dot or len(text) > PASSWORD_CHARS_MAX:
         raise BadRequest("the password is not a signed one")
@@ -37,7 +37,7 @@ def open_password(text: str, identity: str) -> Password:
         value = parse_json(base64.b64decode(body, validate=True))
     except (binascii.Error, ValueError):
         raise BadRequest("the password is not base64") from None
-    if isinstance(value, dict) and "msgtype" in value:
+    if isinstance(value, dict) and any(key.lower() == "msgtype" for key in value):
         raise BadRequest("the password is a message")
     password = decode(Password, value)
     if not is_msgid(password.msgid) or not password.clientid:

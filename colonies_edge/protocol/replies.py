@@ -1,4 +1,4 @@
-"""What the coordinator says that is not one of the model's objects: replies to executors, assignments, the pause flag."""
+"""What the coordinator says besides the objects of the model: replies to executors, assignments, the pause flag."""
 
 from dataclasses import dataclass
 from typing import Any
