@@ -71,6 +71,7 @@ def fill(step: Step, live: Live, executorid: str) -> None:
 def _push(step: Step, live: Live, row: ProcessRow, executorid: str, conn: str) -> None:
     first = len(step.draft.writes)
     row = lifecycle.assign(step, row, executorid, leased=True)
+    live.offers.had_turn(executorid)
     for write in step.draft.writes[first:]:
         live.tables.apply(write)
     live.leases.start(row.processid, conn, live.after(live.settings.lease_s))

@@ -76,13 +76,19 @@ class Offers:
         offer = self._offers.get(executorid)
         if offer is None:
             return False
-        self._close(offer)
         if len(self._tables.held_by.get(executorid, ())) >= offer.capacity:
+            self._close(offer)
             return False
         for location in (offer.seeker.location, None):
             key = (offer.seeker.colony, offer.seeker.executortype, location)
             self._open.setdefault(key, {})[executorid] = None
         return True
+
+    def had_turn(self, executorid: str) -> None:
+        """The executor got work: it goes to the end of its group."""
+        offer = self._offers.get(executorid)
+        if offer is not None:
+            self._close(offer)
 
     def _close(self, offer: Offer) -> None:
         for location in (offer.seeker.location, None):

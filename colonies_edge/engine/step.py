@@ -2,13 +2,13 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from colonies_edge.engine.outcome import Event, Kind, Push, Request, Write
 from colonies_edge.engine.ports import History
 from colonies_edge.engine.rows import ProcessRow
 from colonies_edge.engine.tables import Tables
+from colonies_edge.protocol.revise import revised
 
 if TYPE_CHECKING:
     from colonies_edge.engine.live import Live
@@ -38,7 +38,7 @@ class Draft:
     def patch(self, table: str, key: str, **changes: Any) -> Any:
         """Change fields of a row that is there; returns the row as it will be."""
         before: Any = self.get(table, key)
-        row = replace(before, **changes)
+        row = revised(before, changes)
         self._after[table, key] = row
         self.writes.append(Write(table=table, key=key, kind=Kind.PATCH, row=row, changes=changes))
         return row

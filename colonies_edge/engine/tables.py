@@ -7,6 +7,7 @@ from typing import Any
 from colonies_edge.engine.outcome import Kind, Write
 from colonies_edge.engine.rows import Attr, ClockStep, ProcessRow, Purge, ServerRow, TallyRow, attribute_id
 from colonies_edge.protocol.model import Colony, Executor, Function, LogEntry, State, User
+from colonies_edge.protocol.revise import revised
 
 ENV = 3  # attribute type of environment variables (protocol-core.md 4.11)
 FINISHED = (State.SUCCESS, State.FAILED, State.CANCELLED)
@@ -95,7 +96,8 @@ class Tables:
             return write.row
         if write.kind is Kind.PATCH:
             # A draft worked the row out already; a journal has only the changes.
-            row = rows[write.key] = write.row if write.row is not None else replace(rows[write.key], **write.changes)
+            row = write.row if write.row is not None else revised(rows[write.key], write.changes)
+            rows[write.key] = row
             return row
         rows.pop(write.key, None)
         return None

@@ -1,11 +1,12 @@
 """CPU and memory as people write them ("1500m", "2Gi") and as numbers, and what a function spec becomes at submit."""
 
 import re
-from dataclasses import replace
+from functools import lru_cache
 
 from colonies_edge.protocol.errors import BadRequest
 from colonies_edge.protocol.limits import COLUMN_INT_MAX, COLUMN_INT_MIN, INT_MAX, INT_MIN, PRIORITY_MAX
 from colonies_edge.protocol.model import Conditions, FunctionSpec
+from colonies_edge.protocol.revise import revised
 
 _MIB = 2**20
 _POWER = {"k": 1, "m": 2, "g": 3, "t": 4}
@@ -15,6 +16,7 @@ _MEMORY = re.compile(r"([+-]?[0-9]{1,19})([kmgt])(i?)b?", re.IGNORECASE | re.ASC
 _UNIT = re.compile(r"[a-z]+\Z", re.IGNORECASE | re.ASCII)
 
 
+@lru_cache(maxsize=1024)
 def millicores(text: str) -> int:
     """`"1500m"` is 1500, `""` is 0. Without the `m` whole cores are meant; the Go server silently takes that for 0."""
     if not text:
@@ -26,6 +28,7 @@ def millicores(text: str) -> int:
     return _in_range(number if match[2] else number * 1000, "CPU")
 
 
+@lru_cache(maxsize=1024)
 def bytes_of(text: str) -> int:
     """`"1Gi"` is 2**30, `"1G"` is 10**9, `""` is 0; any letter case, with or without a `B` behind."""
     if not text:
@@ -59,24 +62,40 @@ def normalised(spec: FunctionSpec) -> FunctionSpec:
         _column(name, getattr(spec, name))
     for name in ("nodes", "processes", "processespernode"):
         _column(name, getattr(conditions, name))
-    return replace(
+    return revised(
         spec,
-        maxwaittime=spec.maxwaittime if spec.maxwaittime > 0 else -1,
-        maxexectime=spec.maxexectime if spec.maxexectime > 0 else -1,
-        conditions=_normalised_conditions(conditions),
+        {
+            "maxwaittime": spec.maxwaittime if spec.maxwaittime > 0 else -1,
+            "maxexectime": spec.maxexectime if spec.maxexectime > 0 else -1,
+            "conditions": _normalised_conditions(conditions),
+        },
     )
 
 
 def _normalised_conditions(conditions: Conditions) -> Conditions:
-    gpu = conditions.gpu
-    return replace(
+    return revised(
         conditions,
-        executornames=() if conditions.executornames == ("*",) else conditions.executornames,
-        cpu=format_cpu(millicores(conditions.cpu)),
-        mem=format_mib(bytes_of(conditions.mem)),
-        storage=format_mib(bytes_of(conditions.storage)),
-        gpu=replace(gpu, mem=format_mib(bytes_of(gpu.mem))),
+        {
+            "executornames": () if conditions.executornames == ("*",) else conditions.executornames,
+            "cpu": _shown_cpu(conditions.cpu),
+            "mem": _shown_memory(conditions.mem),
+            "storage": _shown_memory(conditions.storage),
+            "gpu": revised(conditions.gpu, {"mem": _shown_memory(conditions.gpu.mem)}),
+        },
     )
+
+
+# A fleet asks for the same few quantities again and again.
+
+
+@lru_cache(maxsize=1024)
+def _shown_cpu(text: str) -> str:
+    return format_cpu(millicores(text))
+
+
+@lru_cache(maxsize=1024)
+def _shown_memory(text: str) -> str:
+    return format_mib(bytes_of(text))
 
 
 def _column(name: str, number: int) -> None:
