@@ -133,8 +133,9 @@ class BufferedSocket:
     def recv(self, size: int) -> bytes:
         at = self._in_at
         if at < len(self._in):
-            self._in_at = at + size
-            return self._in[at : at + size]
+            piece = self._in[at : at + size]
+            self._in_at = at + len(piece)
+            return piece
         if self._gone:
             return b""
         raise BlockingIOError

@@ -1,0 +1,82 @@
+"""Real mosquitto brokers for tests: started on a free loopback port, stopped by pid."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+class Mosquitto:
+    """One broker process. `start` returns when it accepts connections; `stop` when it is gone."""
+
+    def __init__(self, *, port: int = 0, extra: str = "") -> None:
+        if MOSQUITTO is None:
+            pytest.skip("mosquitto is missing; install it with: apt-get install mosquitto")
+        self.port = port or free_port()
+        self._folder = Path(tempfile.mkdtemp(prefix="ce-mosquitto-"))
+        self._process: subprocess.Popen[bytes] | None = None
+        self._config = self._folder / "mosquitto.conf"
+        self._config.write_text(
+            f"listener {self.port} 127.0.0.1\n"
+            "set_tcp_nodelay true\n"
+            "max_inflight_messages 1000\n"
+            "max_queued_messages 10000\n"
+            "persistence false\n"
+            + ("" if "allow_anonymous" in extra else "allow_anonymous true\n")
+            + f"log_dest file {self._folder}/mosquitto.log\n"
+            + extra
+        )
+
+    @property
+    def url(self) -> str:
+        return f"mqtt://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> str:
+        path = self._folder / "mosquitto.log"
+        return path.read_text() if path.exists() else ""
+
+    def start(self) -> Mosquitto:
+        assert MOSQUITTO is not None
+        self._process = subprocess.Popen(
+            [MOSQUITTO, "-c", str(self._config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                return self
+            except OSError:
+                if self._process.poll() is not None:
+                    raise RuntimeError(f"mosquitto did not start: {self.log}") from None
+
+    def stop(self) -> None:
+        if self._process is not None:
+            os.kill(self._process.pid, signal.SIGTERM)
+            self._process.wait()
+            self._process = None
+
+    def close(self) -> None:
+        self.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def __enter__(self) -> Mosquitto:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
