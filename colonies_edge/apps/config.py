@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from colonies_edge.protocol.errors import UsageError
 
@@ -105,6 +106,18 @@ def load(
                 values[name], sources[name] = value.strip(), source
                 break
     return Config(**values, sources=MappingProxyType(sources))
+
+
+def with_address(url: str, host: str | None, port: int | None) -> str:
+    """The broker's URL with another host or port; scheme and login stay."""
+    parts = urlsplit(url)
+    login, at, _ = parts.netloc.rpartition("@")
+    try:
+        name, number = host or parts.hostname or "", port or parts.port
+    except ValueError as error:
+        raise UsageError(f"{url} is no broker URL: {error}; mqtt://host:port is one") from error
+    name = f"[{name}]" if ":" in name else name
+    return urlunsplit(parts._replace(netloc=f"{login}{at}{name}{f':{number}' if number else ''}"))
 
 
 def devenv_path(folder: str | Path | None = None) -> Path:

@@ -1,0 +1,90 @@
+"""What a command says and where: results on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TextIO
+
+from colonies_edge.apps.cli import table
+from colonies_edge.apps.cli.table import Cell, Column, Style
+
+PROGRAM = "colonies-edge"
+
+# Logs of strangers may be coloured; whatever else steers a terminal is shown, not obeyed.
+_COLOUR = re.compile(r"(\x1b\[[0-9;]*m)")
+
+
+class Console:
+    """The two streams and what they can show."""
+
+    def __init__(
+        self,
+        out: TextIO | None = None,
+        err: TextIO | None = None,
+        *,
+        environ: Mapping[str, str] | None = None,
+        as_json: bool = False,
+        quiet: bool = False,
+    ) -> None:
+        self.out = out or sys.stdout
+        self.err = err or sys.stderr
+        self.as_json = as_json
+        self.quiet = quiet
+        self.style = style_of(self.out, os.environ if environ is None else environ)
+
+    def value(self, value: Any) -> None:
+        """A JSON value alone on stdout: indented for eyes, one line for programs."""
+        text = json.dumps(value, ensure_ascii=False, indent=2 if self.out.isatty() else None)
+        print(text, file=self.out)
+
+    def text(self, text: str = "", *, end: str = "\n") -> None:
+        print(text, file=self.out, end=end)
+
+    def stream(self, text: str) -> None:
+        """Output of somebody else's program, at once and without a line end of ours; beside JSON it goes to stderr."""
+        file = self.err if self.as_json else self.out
+        print(harmless(text) if file.isatty() else text, file=file, end="", flush=True)
+
+    def grid(self, columns: Sequence[Column], rows: Iterable[Sequence[str | Cell]], title: str = "") -> None:
+        print(table.grid(columns, rows, self.style, title=title), file=self.out)
+
+    def pairs(self, items: Iterable[tuple[str, str | Cell]], title: str = "", tone: str = "") -> None:
+        print(table.pairs(items, self.style, title=title, tone=tone), file=self.out)
+
+    def info(self, text: str) -> None:
+        """Good to know, and not the result: silent with --quiet."""
+        if not self.quiet:
+            print(text, file=self.err, flush=True)
+
+    def ask(self, question: str) -> None:
+        """On stderr: stdout is for results, and may be a file."""
+        print(question, file=self.err, end="", flush=True)
+
+    def warn(self, text: str) -> None:
+        print(f"{PROGRAM}: {text}", file=self.err, flush=True)
+
+
+def harmless(text: str) -> str:
+    """Keep line ends and colours, make every other control character visible."""
+    parts = _COLOUR.split(text.replace("\r\n", "\n"))
+    return "".join(
+        part if index % 2 else "\n".join(table.clean(line, lines=True) for line in part.split("\n"))
+        for index, part in enumerate(parts)
+    )
+
+
+def style_of(out: TextIO, environ: Mapping[str, str]) -> Style:
+    """Boxes, colour and cutting are for people; what is read by grep or kept in a file is plain ASCII and whole."""
+    if not out.isatty():
+        return Style()
+    utf8 = (getattr(out, "encoding", "") or "").lower().replace("-", "") == "utf8"
+    return Style(
+        unicode=utf8 and environ.get("COLONIES_CLI_ASCII", "").lower() != "true",
+        colour=not environ.get("NO_COLOR") and environ.get("TERM") != "dumb",
+        width=shutil.get_terminal_size().columns,
+    )

@@ -1,0 +1,122 @@
+"""`log`: what running processes and executors wrote."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Any
+
+from colonies_edge.apps.cli.command import Command, Group, flag, switch
+from colonies_edge.apps.cli.console import Console
+from colonies_edge.apps.cli.numbers import count, number
+from colonies_edge.apps.cli.session import Session
+from colonies_edge.apps.cli.table import paint
+from colonies_edge.protocol.errors import UsageError
+from colonies_edge.protocol.limits import LOG_COUNT_MAX
+
+_COUNT = 100
+_POLL_S = 0.5
+# What programs of the Colonies family write: time="…" level=info msg="…".
+_LINE = re.compile(r'time="(?P<time>[^"]*)" level=(?P<level>\w+) msg="(?P<msg>(?:[^"\\]|\\.)*)"(?P<rest>.*)')
+_TONES = {"error": "red", "fatal": "red", "warning": "yellow", "warn": "yellow", "debug": "dim"}
+
+
+async def add(session: Session) -> int:
+    reply = await session.ask("addlogmsg", processid=session.args.processid, message=session.args.msg)
+    return session.done(reply, "Log added")
+
+
+async def get(session: Session) -> int:
+    args = session.args
+    if args.follow and session.console.as_json:
+        raise UsageError("--follow never ends, so there is no one JSON value to print; leave out --json or --follow")
+    where: dict[str, Any] = {"processid": args.processid or "", "executorname": args.executorname or ""}
+    if not any(where.values()):
+        raise UsageError("whose log? Give --processid ID or --executorname NAME")
+    request = {"colonyname": session.colony, **where, "count": args.count, "since": args.since or 0}
+    entries = await session.ask("getlogsmsg", **request, latest=not args.first and not args.since) or []
+    if session.shown_as_json(entries):
+        return 0
+    write(session.console, entries)
+    if not args.follow:
+        return 0
+    since = newest(entries, args.since or 0)
+    while True:
+        await asyncio.sleep(_POLL_S)
+        since = await follow_once(session, where, since)
+
+
+async def follow_once(session: Session, where: dict[str, Any], since: int) -> int:
+    """Write what is new; returns from where to go on. Pages until there is nothing more."""
+    while True:
+        entries = await session.ask(
+            "getlogsmsg", colonyname=session.colony, **where, count=LOG_COUNT_MAX, since=since, latest=False
+        )
+        write(session.console, entries or [])
+        since = newest(entries or [], since)
+        if len(entries or []) < LOG_COUNT_MAX:
+            return since
+
+
+def newest(entries: list[dict[str, Any]], since: int) -> int:
+    return max([since, *(int(entry.get("timestamp") or 0) for entry in entries)])
+
+
+def write(console: Console, entries: list[dict[str, Any]]) -> None:
+    """Messages one after another, without line ends of ours: they are pieces of an output."""
+    for entry in entries:
+        message = entry.get("message") or ""
+        line = _LINE.fullmatch(message.rstrip("\n"))
+        if line is None:
+            console.stream(message)
+            continue
+        level = paint(line["level"].upper(), _TONES.get(line["level"].lower(), "blue"), console.style)
+        text = line["msg"].replace('\\"', '"').replace("\\\\", "\\")
+        console.stream(f"[{line['time']}] {level}   {text}{line['rest']}\n")
+
+
+GROUP = Group(
+    name="log",
+    help="logs of processes and executors",
+    commands=(
+        Command(
+            name="add",
+            help="add to the log of a running process, as its executor",
+            run=add,
+            key="executor_prvkey",
+            colony=True,
+            flags=(
+                flag("-p", "--processid", required=True, metavar="ID", help="the process"),
+                flag("-m", "--msg", required=True, metavar="TEXT", help="what to write"),
+            ),
+        ),
+        Command(
+            name="get",
+            help="print a log",
+            run=get,
+            key="prvkey",
+            colony=True,
+            exclusive=(
+                (
+                    flag("-p", "--processid", metavar="ID", help="the log of this process"),
+                    flag("-e", "--executorname", metavar="NAME", help="everything this executor wrote"),
+                ),
+                (
+                    switch("-l", "--latest", help="the newest entries (this is what happens without a flag)"),
+                    switch("-f", "--first", help="the oldest entries"),
+                    flag("--since", type=number, metavar="NS", help="entries after this time, nanoseconds since 1970"),
+                ),
+            ),
+            flags=(
+                flag(
+                    "--count",
+                    type=count(LOG_COUNT_MAX),
+                    default=_COUNT,
+                    metavar="N",
+                    help=f"at most so many entries ({_COUNT})",
+                ),
+                switch("--follow", help="go on printing until Ctrl-C"),
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,35 @@
+"""Values on the command line: checked where they are typed, with a message that says what would be right."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable
+
+_IDENTITY = re.compile(r"[0-9a-fA-F]{64}")
+
+
+def number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+
+
+def count(most: int, least: int = 1) -> Callable[[str], int]:
+    """A whole number between bounds; the coordinator would refuse more."""
+
+    def read(text: str) -> int:
+        value = number(text)
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"{value} is not between {least} and {most}")
+        return value
+
+    return read
+
+
+def identity(text: str) -> str:
+    """64 hex digits."""
+    if not _IDENTITY.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{len(text)} characters are no identity; it has 64 hex digits")
+    return text.lower()

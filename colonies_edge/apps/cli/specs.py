@@ -1,0 +1,135 @@
+"""Spec files and the little lists on the command line, as messages of the wire want them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from colonies_edge.apps.cli.console import PROGRAM
+from colonies_edge.protocol.codec import decode
+from colonies_edge.protocol.errors import BadRequest, UsageError
+from colonies_edge.protocol.json_text import parse_json
+from colonies_edge.protocol.limits import MESSAGE_BYTES_MAX
+from colonies_edge.protocol.model import Conditions, Executor, FunctionSpec
+
+_LIMITS = ("maxwaittime", "maxexectime")
+
+
+def read_json(path: str) -> Any:
+    """The JSON value of a file, `-` is stdin; an error names the line and the column."""
+    text = _read(path)
+    try:
+        json.loads(text)  # for the position, which the strict parser does not give
+        return parse_json(text)
+    except json.JSONDecodeError as error:
+        raise UsageError(f"{path}: line {error.lineno}, column {error.colno}: {error.msg}; correct the file") from error
+    except (BadRequest, RecursionError, ValueError) as error:
+        raise UsageError(f"{path}: {error}; correct the file") from error
+
+
+def _read(path: str) -> str:
+    try:
+        data = sys.stdin.buffer.read(MESSAGE_BYTES_MAX + 1) if path == "-" else _read_file(Path(path))
+        text = data.decode("utf-8-sig")
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}; give --spec the path of a JSON file") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: byte {error.start + 1} is not UTF-8; save the file as UTF-8") from error
+    if len(data) > MESSAGE_BYTES_MAX:
+        raise UsageError(f"{path} is larger than {MESSAGE_BYTES_MAX} bytes, the limit of a message; keep data in files")
+    return text
+
+
+def _read_file(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(MESSAGE_BYTES_MAX + 1)
+
+
+def read_function_spec(path: str) -> tuple[dict[str, Any], list[str]]:
+    """A function spec, and the fields in it that nobody will look at."""
+    value = read_json(path)
+    if isinstance(value, list) or (isinstance(value, dict) and "functionspecs" in _lower(value)):
+        raise UsageError(
+            f"{path}: It looks like you are trying to submit a workflow, which this version does not run; "
+            f"give `{PROGRAM} function submit --spec` one function spec, a JSON object"
+        )
+    if not isinstance(value, dict):
+        raise UsageError(f'{path}: a function spec is a JSON object like {{"funcname": "…", "conditions": {{…}}}}')
+    spec = _lower(value)
+    try:
+        decode(FunctionSpec, spec)
+    except BadRequest as error:
+        raise UsageError(f"{path}: {error.message}; correct the file") from error
+    if isinstance(spec.get("conditions"), dict):
+        spec["conditions"] = _lower(spec["conditions"])
+    unknown = _unknown(spec, FunctionSpec) + [
+        f"conditions.{key}" for key in _unknown(spec.get("conditions") or {}, Conditions)
+    ]
+    return spec, unknown
+
+
+def complete_function_spec(spec: Mapping[str, Any], colonyname: str, label: str | None = None) -> dict[str, Any]:
+    """What the file leaves open: the colony, and limits, where nothing or 0 means none."""
+    conditions = dict(spec.get("conditions") or {})
+    conditions["colonyname"] = conditions.get("colonyname") or colonyname
+    limits = {name: spec.get(name) or -1 for name in _LIMITS}
+    return {**spec, **limits, "conditions": conditions, **({} if label is None else {"label": label})}
+
+
+def read_executor_spec(path: str) -> dict[str, Any]:
+    """An executor; `hardware` and `software` may be one object in place of a list of one."""
+    value = read_json(path)
+    if not isinstance(value, dict):
+        raise UsageError(f'{path}: an executor spec is a JSON object like {{"executorname": "…", "executortype": "…"}}')
+    spec = _lower(value)
+    if isinstance(spec.get("capabilities"), dict):
+        capabilities = _lower(spec["capabilities"])
+        for key in ("hardware", "software"):
+            if isinstance(capabilities.get(key), dict):
+                capabilities[key] = [capabilities[key]]
+        spec["capabilities"] = capabilities
+    try:
+        decode(Executor, spec)
+    except BadRequest as error:
+        raise UsageError(f"{path}: {error.message}; correct the file") from error
+    return spec
+
+
+def _lower(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Keys are read in any case, as Go does."""
+    return {key.lower(): item for key, item in value.items()}
+
+
+def _unknown(value: Mapping[str, Any], cls: type[Any]) -> list[str]:
+    known = {field.name.rstrip("_") for field in fields(cls)}
+    return [key for key in value if key not in known]
+
+
+def comma_list(text: str | None) -> list[str]:
+    return [item.strip() for item in text.split(",")] if text else []
+
+
+def parse_kwargs(text: str | None) -> dict[str, Any]:
+    """`k:v,k:v`, values as text; `args` becomes a list of its words, as executors of the Colonies tools expect."""
+    kwargs: dict[str, Any] = {}
+    for item in comma_list(text):
+        if item.count(":") != 1:
+            raise UsageError(f"--kwargs: {item!r} is not key:value with exactly one colon; for more use --spec")
+        key, value = item.split(":")
+        kwargs[key] = value.split() if key == "args" else value
+    return kwargs
+
+
+def parse_env(text: str | None) -> dict[str, str]:
+    """`k=v,k=v`."""
+    env: dict[str, str] = {}
+    for item in comma_list(text):
+        if item.count("=") != 1:
+            raise UsageError(f"--env: {item!r} is not key=value with exactly one equals sign; for more use --spec")
+        key, value = item.split("=")
+        env[key] = value
+    return env

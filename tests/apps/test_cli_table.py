@@ -1,0 +1,118 @@
+"""What tables look like, on a terminal and in a file."""
+
+from __future__ import annotations
+
+import pytest
+
+from colonies_edge.apps.cli.table import Cell, Column, Style, cells_of, clean, cut, grid, pairs, wrap
+
+TERMINAL = Style(unicode=True, width=80)
+
+
+def test_a_list_on_a_terminal_has_rounded_corners_and_upper_case_headers() -> None:
+    table = grid([Column("Name"), Column("Executors", right=True)], [["lab", "3"], ["field", "12"]], TERMINAL)
+    assert table == (
+        "╭───────┬───────────╮\n"
+        "│ NAME  │ EXECUTORS │\n"
+        "├───────┼───────────┤\n"
+        "│ lab   │         3 │\n"
+        "│ field │        12 │\n"
+        "╰───────┴───────────╯"
+    )
+
+
+def test_the_same_list_in_a_file_is_plain_ascii() -> None:
+    table = grid([Column("Name"), Column("Executors", right=True)], [["lab", "3"]], Style(), title="Colonies")
+    assert table == (
+        "+- Colonies --------+\n| NAME | EXECUTORS |\n+------+-----------+\n| lab  |         3 |\n+------+-----------+"
+    )
+
+
+def test_names_and_values_keep_the_order_they_were_given_in() -> None:
+    table = pairs([("Waiting", "1"), ("Active", "2"), ("Zero", "0"), ("Errors", "a\nb")], TERMINAL, title="Colony")
+    assert table == (
+        "╭─ Colony ┬───╮\n"
+        "│ Waiting │ 1 │\n"
+        "│ Active  │ 2 │\n"
+        "│ Zero    │ 0 │\n"
+        "│ Errors  │ a │\n"
+        "│         │ b │\n"
+        "╰─────────┴───╯"
+    )
+
+
+def test_a_long_title_widens_the_table() -> None:
+    assert (
+        pairs([("a", "b")], TERMINAL, title="A long title")
+        == "╭─ A long title ─╮\n│ a │ b          │\n╰───┴────────────╯"
+    )
+
+
+def test_colour_is_around_the_text_and_changes_no_widths() -> None:
+    rows = [[Cell("failed", "red")], ["ok"]]
+    plain = grid([Column("State")], rows, Style(unicode=True))
+    coloured = grid([Column("State")], rows, Style(unicode=True, colour=True))
+    assert "\x1b[31mfailed\x1b[0m" in coloured
+    for code in ("0", "1", "2", "31"):
+        coloured = coloured.replace(f"\x1b[{code}m", "")
+    assert coloured == plain
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_no_line_is_wider_than_the_terminal(width: int) -> None:
+    rows = [["resize", "in.png " * 20, "quality=80 " * 10], ["日本語" * 20, "x", "y"]]
+    table = grid([Column("FuncName"), Column("Args"), Column("KwArgs")], rows, Style(unicode=True, width=width))
+    assert {cells_of(line) for line in table.split("\n")} == {width}
+    assert "…" in table
+
+
+def test_ids_are_never_cut() -> None:
+    table = grid([Column("Id", keep=True), Column("Args")], [["f" * 64, "word " * 30]], Style(unicode=True, width=60))
+    assert "f" * 64 in table
+
+
+def test_long_values_go_on_in_the_next_line_and_nothing_is_lost() -> None:
+    value = " ".join(f"word{number}" for number in range(40))
+    table = pairs([("Output", value)], Style(unicode=True, width=50))
+    assert max(cells_of(line) for line in table.split("\n")) <= 50
+    assert " ".join(line.split("│")[2].strip() for line in table.split("\n")[1:-1]) == value
+
+
+def test_in_a_file_nothing_is_cut() -> None:
+    assert "x" * 500 in grid([Column("Args")], [["x" * 500]], Style())
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b[2Jgone", r"\x1b[2Jgone"),
+        ("bell\x07", r"bell\x07"),
+        ("back\b", r"back\x08"),
+        ("two\nlines", "two lines"),
+        ("tab\there", "tab    here"),
+        ("\u202eevil", r"\u202eevil"),
+        ("half \ud800", r"half \ud800"),
+        ("naïve 日本 😀", "naïve 日本 😀"),
+    ],
+)
+def test_text_of_strangers_cannot_steer_the_terminal(text: str, shown: str) -> None:
+    assert clean(text, lines=False) == shown
+
+
+def test_wide_characters_take_two_cells() -> None:
+    assert cells_of("日本") == 4
+    assert cells_of("e\u0301") == 1
+    assert cut("日本語", 5, "…") == "日本…"
+    assert cut("日本語", 4, "…") == "日…"
+
+
+def test_wrapping_breaks_at_blanks_and_else_anywhere() -> None:
+    assert wrap("one two three", 8) == ["one two", "three"]
+    assert wrap("abcdefghij", 4) == ["abcd", "efgh", "ij"]
+    assert wrap("日本語", 1) == ["日", "本", "語"]
+    assert wrap("", 4) == [""]
+
+
+def test_an_empty_table_is_still_a_table() -> None:
+    assert grid([Column("Name")], [], Style()) == "+------+\n| NAME |\n+------+\n+------+"
+    assert pairs([], Style()) == "+--+--+\n+--+--+"
