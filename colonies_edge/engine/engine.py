@@ -94,6 +94,7 @@ class Engine:
                 self._answers.restore(write, 0)
             else:
                 self.tables.apply(write)
+        self.tables.put_in_order()
         for record in records:
             for write in record.writes:
                 self.tables.apply(write)

@@ -89,6 +89,14 @@ class Tables:
         else:
             self.heard.pop(write.key, None)
 
+    def put_in_order(self) -> None:
+        """After the rows of a checkpoint, which come in the order of their keys' age: by when each state was entered."""
+        for (_, state), ids in self.in_state.items():
+            if state is not State.WAITING:
+                rows = sorted((self.processes[key] for key in ids), key=_entered)
+                ids.clear()
+                ids.update((row.processid, None) for row in rows)
+
     @staticmethod
     def _after(rows: dict[str, Any], write: Write) -> Any:
         if write.kind is Kind.PUT:
@@ -251,6 +259,10 @@ class Tables:
         """How many processes of the colony are in that state, archived ones included."""
         archived = getattr(self.tallies.get(colony, TallyRow()), TALLY_FIELDS[state]) if state in TALLY_FIELDS else 0
         return len(self.ids_in_state(colony, state)) + archived
+
+
+def _entered(row: ProcessRow) -> tuple[int, str]:
+    return (row.starttime if row.state is State.RUNNING else row.endtime, row.processid)
 
 
 def user_key(colony: str, name: str) -> str:
