@@ -28,7 +28,9 @@ class Mismatch(Exception):
 
 def _kind_of(value: Any) -> str:
     kinds = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", NoneType: "null"}
-    return kinds.get(type(value)) or (str(value) if abs(value) < 1e15 else "a number")
+    if type(value) in (int, float):
+        return str(value) if abs(value) < 1e15 else "a number"
+    return kinds.get(type(value)) or type(value).__name__
 
 
 def _object_reader(cls: type[Any], stored: bool) -> Reader:

@@ -1,24 +1,30 @@
-"""A changed copy is what `dataclasses.replace` makes."""
+"""A revised copy is what `dataclasses.replace` would have made."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from colonies_edge.protocol.model import Conditions, FunctionSpec
+from colonies_edge.engine.rows import TABLES
+from colonies_edge.protocol.model import Gpu
 from colonies_edge.protocol.revise import revised
+from tests.protocol.objects import few, objects
 
 
-def test_a_revised_object_equals_a_replaced_one() -> None:
-    spec = FunctionSpec(funcname="a", conditions=Conditions(executortype="cli"), args=(1, "x"))
-    assert revised(spec, {"funcname": "b", "maxretries": 3}) == replace(spec, funcname="b", maxretries=3)
-    assert spec.funcname == "a"
+@pytest.mark.parametrize("cls", TABLES.values(), ids=lambda cls: cls.__name__)
+@few
+@given(data=st.data())
+def test_a_revised_copy_is_a_replaced_one_and_the_original_stays(cls: type[Any], data: st.DataObject) -> None:
+    old, new = data.draw(objects(cls)), data.draw(objects(cls))
+    names = data.draw(st.sets(st.sampled_from(cls.__slots__)))
+    changes = {name: getattr(new, name) for name in names}
+    before = replace(old)
+    assert revised(old, changes) == replace(old, **changes)
+    assert old == before
 
 
-def test_no_changes_make_an_equal_copy() -> None:
-    spec = FunctionSpec(funcname="a")
-    assert revised(spec, {}) == spec
-
-
-def test_a_field_that_there_is_not_is_refused_by_name() -> None:
-    with pytest.raises(TypeError, match="colour"):
-        revised(FunctionSpec(), {"colour": "red"})
+def test_a_field_that_there_is_not_is_a_mistake_of_ours() -> None:
+    with pytest.raises(TypeError, match="no field colour"):
+        revised(Gpu(), {"colour": "red"})
