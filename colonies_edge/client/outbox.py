@@ -1,0 +1,235 @@
+"""Results on disk until the coordinator's signed reply: what an executor has finished survives its death."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import zlib
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from colonies_edge.client.folder_lock import FolderLock
+from colonies_edge.protocol.codec import dump_json, parse_json
+from colonies_edge.protocol.errors import BadRequest
+
+FILE = "outbox.jsonl"
+LOCK = "outbox.lock"
+# Rewriting the file costs two syncs: not before a thousand results or so are in it that nobody needs any more.
+COMPACT_BYTES_MIN = 512 * 1024
+# How long the note "this one was answered" may wait for company. If it gets lost, the result is sent once more and the
+# coordinator answers again as it did: harmless, so it is not worth a sync of its own.
+FORGET_LATENCY_S = 0.5
+
+Key: TypeAlias = tuple[str, int]  # process id, attempt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One result: the message that closes a process, and the `msgid` under which it is sent, however often."""
+
+    processid: str
+    attempt: int
+    msgid: str
+    message: dict[str, Any]
+
+    @property
+    def key(self) -> Key:
+        return self.processid, self.attempt
+
+    def line(self) -> bytes:
+        """Raises BadRequest when the message is not JSON."""
+        return _line({"put": [self.processid, self.attempt, self.msgid, self.message]})
+
+
+def _line(value: Any) -> bytes:
+    text = dump_json(value).encode("utf-8", "replace")
+    return b"%08x %s\n" % (zlib.crc32(text), text)
+
+
+class Outbox:
+    """The results in one folder, kept in memory too. Belongs to one process (a lock says so) and one asyncio loop."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises FolderBusy when another process has it."""
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.notes: list[str] = []  # what was wrong with the file, for the log
+        self._path = folder / FILE
+        self._lock = FolderLock(folder / LOCK)
+        self._entries: dict[Key, Entry] = {}
+        self._due = bytearray()  # lines not yet written
+        self._waiting: list[asyncio.Future[None]] = []  # for the lines above to be on disk
+        self._writer: asyncio.Task[None] | None = None
+        self._later: asyncio.TimerHandle | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="outbox")
+        self._rewrite = False  # the file is not what memory says: write it anew at the next occasion
+        self._file = -1
+        self._size = self._lines = 0
+        try:
+            self._load()
+            self._replace(self._snapshot())
+        except BaseException:
+            self._lock.release()
+            raise
+
+    # -- what is in it
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, key: Key) -> bool:
+        return key in self._entries
+
+    def entries(self) -> list[Entry]:
+        """All results without an answer, oldest first."""
+        return list(self._entries.values())
+
+    # -- changing it
+
+    async def keep(self, entry: Entry) -> None:
+        """Return when the entry is on disk, together with all that were kept meanwhile: one sync for the batch.
+
+        Raises BadRequest when it is not JSON. Raises OSError when the disk refuses; the entry is kept in memory then,
+        and written as soon as the disk allows.
+        """
+        line = entry.line()
+        self._entries[entry.key] = entry
+        self._due += line
+        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(written)
+        self._start_writing()
+        await written
+
+    def forget(self, key: Key) -> None:
+        """The signed reply came."""
+        if self._entries.pop(key, None) is None:
+            return
+        self._due += _line({"done": list(key)})
+        if self._later is None and self._writer is None:
+            self._later = asyncio.get_running_loop().call_later(FORGET_LATENCY_S, self._start_writing)
+
+    async def close(self) -> None:
+        """Write what is due and let another process have the folder."""
+        try:
+            if self._due:
+                self._start_writing()
+            if self._writer is not None:
+                await self._writer
+        finally:
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Let go at once; what is in memory only is lost, as if power had been."""
+        if self._later is not None:
+            self._later.cancel()
+        self._thread.shutdown()
+        os.close(self._file)
+        self._lock.release()
+
+    # -- writing, in a thread of its own: an SD card may need a second for a sync
+
+    def _start_writing(self) -> None:
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
+        if self._writer is None:
+            self._writer = asyncio.get_running_loop().create_task(self._write_all())
+
+    async def _write_all(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while self._due:
+                data, self._due = bytes(self._due), bytearray()
+                waiting, self._waiting = self._waiting, []
+                try:
+                    if self._rewrite or self._size > max(COMPACT_BYTES_MIN, 4 * self._live_bytes()):
+                        await loop.run_in_executor(self._thread, self._replace, self._snapshot())
+                    else:
+                        await loop.run_in_executor(self._thread, self._append, data, bool(waiting))
+                except OSError as error:
+                    self._rewrite = True
+                    _settle(waiting, error)
+                else:
+                    _settle(waiting, None)
+        finally:
+            self._writer = None
+
+    def _live_bytes(self) -> int:
+        """An estimate is enough: how much of the file is needed, if entries are as long as lines are on average."""
+        return self._size * len(self._entries) // max(1, self._lines)
+
+    def _snapshot(self) -> bytes:
+        return b"".join(entry.line() for entry in self._entries.values())
+
+    def _append(self, data: bytes, sync: bool) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._file, view) :]
+        self._size += len(data)
+        self._lines += data.count(b"\n")
+        if sync:
+            os.fdatasync(self._file)
+
+    def _replace(self, data: bytes) -> None:
+        """Beside, synced, renamed: at every moment the old file or the new one is there in full."""
+        beside = self._path.with_suffix(".new")
+        file = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        old, self._file = self._file, file
+        if old >= 0:
+            os.close(old)
+        self._size = self._lines = 0
+        self._append(data, True)
+        os.replace(beside, self._path)
+        _sync_folder(self._path.parent)
+        self._rewrite = False
+
+    # -- reading, once
+
+    def _load(self) -> None:
+        try:
+            lines = self._path.read_bytes().split(b"\n")
+        except FileNotFoundError:
+            return
+        torn = lines.pop()  # what follows the last line end
+        for number, line in enumerate(lines, 1):
+            if line and not self._read(line):
+                self.notes.append(f"{self._path}, line {number} is damaged and was left out")
+        if torn and not self._read(torn):
+            self.notes.append(f"{self._path} ends in a line that was not written in full; it was left out")
+
+    def _read(self, line: bytes) -> bool:
+        text = line[9:]
+        if line[:9] != b"%08x " % zlib.crc32(text):
+            return False
+        try:
+            match parse_json(text):
+                case {"put": [str(processid), int(attempt), str(msgid), dict(message)]}:
+                    entry = Entry(processid=processid, attempt=attempt, msgid=msgid, message=message)
+                    self._entries[entry.key] = entry
+                case {"done": [str(processid), int(attempt)]}:
+                    self._entries.pop((processid, attempt), None)
+                case _:
+                    return False
+        except BadRequest:
+            return False
+        return True
+
+
+def _settle(waiting: Iterable[asyncio.Future[None]], error: OSError | None) -> None:
+    for future in waiting:
+        if future.done():
+            continue
+        if error is None:
+            future.set_result(None)
+        else:
+            future.set_exception(error)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
