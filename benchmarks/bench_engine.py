@@ -58,7 +58,8 @@ class Bench:
 
     def submit(self) -> Outcome:
         """One small job."""
-        spec = {"funcname": "echo", "args": ["hello"], "maxexectime": 10, "conditions": {"colonyname": "lab", "executortype": "cli"}}
+        conditions = {"colonyname": "lab", "executortype": "cli"}
+        spec = {"funcname": "echo", "args": ["hello"], "maxexectime": 10, "conditions": conditions}
         return self.ask(USER, "submitfuncspecmsg", spec=spec)
 
     def close(self, outcome: Outcome) -> Outcome:

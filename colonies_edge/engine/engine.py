@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from colonies_edge.engine import (
-    assigning,
     attributes,
     executing,
     functions,
@@ -16,23 +15,18 @@ from colonies_edge.engine import (
     server,
     watching,
 )
-from colonies_edge.engine.access import RULES, Memory, Role, Rule, authorise, is_member
-from colonies_edge.engine.answers import Answers
-from colonies_edge.engine.live import SECOND, Live
-from colonies_edge.engine.offers import Poll
-from colonies_edge.engine.outcome import Answer, Event, Kind, Outcome, Push, Record, Reply, Request, Write
-from colonies_edge.engine.ports import History, Settings
+from colonies_edge.engine.access import RULES, Memory, Role, Rule, authorise
+from colonies_edge.engine.carrying import Carrier, Saying, answer_of
+from colonies_edge.engine.live import SECOND
+from colonies_edge.engine.outcome import Kind, Outcome, Record, Request, Write
 from colonies_edge.engine.retiring import retire
 from colonies_edge.engine.rows import ClockStep, PresenceRow, ProcessRow, ServerRow
-from colonies_edge.engine.step import Handler, Later, ProcessView, Retyped, Step
-from colonies_edge.engine.tables import Tables
+from colonies_edge.engine.step import Handler, Step
 from colonies_edge.engine.timers import Due, Timer
-from colonies_edge.engine.views import process_value
-from colonies_edge.protocol.codec import encode
 from colonies_edge.protocol.errors import BadRequest, ClockSkew, ColoniesError, Forbidden, Internal, TooManyRequests
 from colonies_edge.protocol.limits import ANSWERS_PER_CALLER_MAX, FRESHNESS_S, MSGID_MAX, MSGID_MIN
 from colonies_edge.protocol.messages import decode_message
-from colonies_edge.protocol.model import Executor, State
+from colonies_edge.protocol.model import State
 
 TIMERS_PER_TICK_MAX = 256  # one tick stays short, and its journal record small, when a thousand deadlines fall together
 SWEEPS_PER_STALE_TIME = 10  # silent executors are looked for so often: upstream's 60 s of 600 s
@@ -50,35 +44,8 @@ HANDLERS: Mapping[str, Handler] = {
 }
 
 
-class _Saying:
-    """What a step says, collected while it is decided."""
-
-    def __init__(self) -> None:
-        self.records: list[Record] = []
-        self.replies: list[Reply] = []
-        self.pushes: list[Push] = []
-        self.events: list[Event] = []
-        self.faults: list[Exception] = []
-
-    def outcome(self) -> Outcome:
-        return Outcome(
-            records=tuple(self.records),
-            replies=tuple(self.replies),
-            pushes=tuple(self.pushes),
-            events=tuple(self.events),
-            faults=tuple(self.faults),
-        )
-
-
-class Engine:
+class Engine(Carrier):
     """All colonies of one coordinator. Not thread safe, does no I/O; `now` is in ns and never decreases."""
-
-    def __init__(self, settings: Settings, history: History) -> None:
-        self.tables = Tables()
-        self.settings = settings
-        self._history = history
-        self._answers = Answers()
-        self._live = Live(self.tables, settings)
 
     # Recovery
 
@@ -129,7 +96,7 @@ class Engine:
             raise Forbidden(f"This data belongs to the coordinator {present}, the key given is that of {identity}")
         step = Step(self._live, self._history, now)
         step.draft.put("server", "server", ServerRow(serverid=owner or identity, identity=identity))
-        return self._carry_out(step, _Saying())
+        return self._carry_out(step, Saying())
 
     def snapshot(self) -> Iterator[Write]:
         """All rows as of now. Rows are immutable, so holding them costs a list of references per table."""
@@ -156,15 +123,15 @@ class Engine:
         live = self._live
         live.begin(now)
         self._answers.forget_old(live.steady)
-        saying = _Saying()
+        saying = Saying()
         if request.caller in self.tables.executors:
             live.alive_at[request.caller] = live.steady
         msgid = _msgid_of(request)
         try:
             message = decode_message(request.payloadtype, request.value)
             msgid = message.msgid if request.stamped else request.msgid
-            rule = RULES.get(request.payloadtype)
-            handler = HANDLERS.get(request.payloadtype)
+            rule = RULES.get(message.msgtype)  # of the class: some types have an old name, too
+            handler = HANDLERS.get(message.msgtype)
             if rule is None or handler is None:
                 raise Forbidden(f"invalid rpcMsg.PayloadType: {request.payloadtype}")
             if rule.role is not Role.ANYBODY:
@@ -190,7 +157,7 @@ class Engine:
             # What a volatile message did before the restart is forgotten, its answer too: only a fresh one counts.
             raise ClockSkew("The coordinator restarted since this was sent", ts=now // 1_000_000)
 
-    def _repeat(self, request: Request, msgid: str, saying: _Saying) -> bool:
+    def _repeat(self, request: Request, msgid: str, saying: Saying) -> bool:
         answer = self._answers.get(request.caller, msgid)
         if answer is not None:
             self._reply(request, msgid, answer, saying)
@@ -206,7 +173,7 @@ class Engine:
         return False
 
     def _decide(
-        self, request: Request, msgid: str, rule: Rule, handler: Handler, message: Any, saying: _Saying, now: int
+        self, request: Request, msgid: str, rule: Rule, handler: Handler, message: Any, saying: Saying, now: int
     ) -> Outcome:
         step = Step(self._live, self._history, now, request)
         step.msgid = msgid
@@ -221,133 +188,8 @@ class Engine:
             saying.faults.append(fault)
             self._refuse(request, msgid, Internal(), saying)
             return saying.outcome()
-        answer = _answer(request.payloadtype, result)
+        answer = answer_of(request.payloadtype, result)
         return self._carry_out(step, saying, rule.memory, answer)
-
-    def _refuse(
-        self, request: Request, msgid: str, error: ColoniesError, saying: _Saying, memory: Memory = Memory.NONE
-    ) -> None:
-        answer = Answer(payloadtype="error", error=True, value=error.body())
-        self._reply(request, msgid, answer, saying)
-        if memory is Memory.DURABLE:
-            saying.records.append(self._record(self._now(), (), request, msgid, answer))
-        if memory is not Memory.NONE:
-            self._answers.remember(request.caller, msgid, answer, self._live.steady)
-
-    def _now(self) -> int:
-        return self._live.steady + self._live.stepped
-
-    @staticmethod
-    def _record(now: int, writes: Iterable[Write], request: Request, msgid: str, answer: Answer) -> Record:
-        return Record(
-            time_ns=now,
-            writes=tuple(writes),
-            caller=request.caller,
-            msgid=msgid,
-            envelope=request.envelope,
-            answer=answer,
-        )
-
-    def _reply(self, request: Request, msgid: str, answer: Answer, saying: _Saying) -> None:
-        saying.replies.append(
-            Reply(
-                route=request.route,
-                payloadtype=answer.payloadtype,
-                value=self._shown(answer),
-                error=answer.error,
-                msgid=msgid,
-            )
-        )
-
-    def _shown(self, answer: Answer) -> Any:
-        if not answer.processid:
-            return answer.value
-        row = self.tables.processes.get(answer.processid) or self._history.process(answer.processid)
-        return process_value(row) if row is not None else {}
-
-    # Carrying out
-
-    def _carry_out(
-        self, step: Step, saying: _Saying, memory: Memory = Memory.NONE, answer: Answer | None = None
-    ) -> Outcome:
-        """Apply the step's writes, reply, and follow up: assignments, answered polls, events."""
-        live, request = self._live, step.request
-        for write in step.draft.writes:
-            self.tables.apply(write)
-        for action in step.then:
-            action()
-        if request is not None and answer is not None:
-            self._reply(request, step.msgid, answer, saying)
-            if memory is not Memory.NONE:
-                self._answers.remember(request.caller, step.msgid, answer, live.steady)
-        self._follow(step, saying)
-        assigning.push_all(step, live)
-        self._add_record(step, saying, memory, answer)
-        self._answer_polls(saying, step.now)
-        saying.pushes = step.pushes + saying.pushes
-        saying.events += step.events
-        self._make_events(saying)
-        return saying.outcome()
-
-    def _add_record(self, step: Step, saying: _Saying, memory: Memory, answer: Answer | None) -> None:
-        writes = step.draft.writes
-        if not writes and memory is not Memory.DURABLE:
-            return
-        if step.request is not None and answer is not None:
-            saying.records.append(self._record(step.now, writes, step.request, step.msgid, answer))
-        elif writes:
-            saying.records.append(Record(time_ns=step.now, writes=tuple(writes)))
-
-    def _follow(self, step: Step, saying: _Saying) -> None:
-        """What changed rows mean for the volatile side."""
-        live = self._live
-        for write in step.draft.writes:
-            if write.table == "pauses" and write.kind is Kind.DROP:
-                live.wake(write.key)
-            elif write.table == "executors":
-                self._check_offer(write.key, saying)
-            elif write.table == "clock":
-                live.stepped += write.row.by_ns
-                live.begin(step.now)
-
-    def _check_offer(self, executorid: str, saying: _Saying) -> None:
-        executor: Executor | None = self.tables.executors.get(executorid)
-        offers = self._live.offers
-        if offers.unfit(executor, executorid):
-            offers.withdraw(executorid)
-        for key in offers.polls_of_executor(executorid):
-            poll = offers.poll(key)
-            if poll is not None and not is_member(self.tables, poll.seeker.colony, executorid):
-                self._end_poll(key, Forbidden("The executor was removed or is not approved any more"), saying)
-
-    def _answer_polls(self, saying: _Saying, now: int) -> None:
-        while (found := assigning.next_poll(self._live)) is not None:
-            key, poll, row = found
-            step = Step(self._live, self._history, now, poll.request)
-            step.msgid = key.partition("/")[2]
-            lifecycle.assign(step, row, poll.seeker.executorid, leased=False)
-            for write in step.draft.writes:
-                self.tables.apply(write)
-            self._live.offers.end(key)
-            self.tables.heard[poll.seeker.executorid] = now
-            answer = Answer(payloadtype=poll.request.payloadtype, error=False, processid=row.processid)
-            self._reply(poll.request, step.msgid, answer, saying)
-            self._answers.remember(poll.request.caller, step.msgid, answer, self._live.steady)
-            saying.records.append(self._record(now, step.draft.writes, poll.request, step.msgid, answer))
-
-    def _end_poll(self, key: str, error: ColoniesError, saying: _Saying) -> None:
-        poll: Poll | None = self._live.offers.end(key)
-        if poll is not None:
-            self._refuse(poll.request, key.partition("/")[2], error, saying, Memory.VOLATILE)
-
-    def _make_events(self, saying: _Saying) -> None:
-        live = self._live
-        for row in live.changed:
-            value: Any = None
-            for subscription in tuple(live.subscriptions.concerning(row)):
-                value = value if value is not None else process_value(row)
-                saying.events.append(Event(route=subscription.route, msgid=subscription.next_msgid(), value=value))
-        live.changed.clear()
 
     # Time
 
@@ -361,7 +203,7 @@ class Engine:
         live = self._live
         live.begin(now)
         self._answers.forget_old(live.steady)
-        saying = _Saying()
+        saying = Saying()
         step = Step(live, self._history, now)
         for number, due in enumerate(live.timers.due(live.steady), 1):
             self._go_off(step, due, saying)
@@ -369,7 +211,7 @@ class Engine:
                 break
         return self._carry_out(step, saying)
 
-    def _go_off(self, step: Step, due: Due, saying: _Saying) -> None:
+    def _go_off(self, step: Step, due: Due, saying: Saying) -> None:
         live, key = self._live, due.key
         row: ProcessRow | None = step.draft.get("processes", key)
         if due.timer is Timer.EXEC:
@@ -417,7 +259,7 @@ class Engine:
         live.begin(now - by_ns)
         step = Step(live, self._history, now)
         step.draft.instruct("clock", "", ClockStep(by_ns=by_ns))
-        return self._carry_out(step, _Saying())
+        return self._carry_out(step, Saying())
 
     # Archive
 
@@ -427,7 +269,7 @@ class Engine:
         live.begin(now)
         step = Step(live, self._history, now)
         retire(step)
-        return self._carry_out(step, _Saying()) if step.draft.writes else Outcome()
+        return self._carry_out(step, Saying()) if step.draft.writes else Outcome()
 
 
 def _msgid_of(request: Request) -> str:
@@ -436,22 +278,3 @@ def _msgid_of(request: Request) -> str:
         return request.msgid
     msgid = request.value.get("msgid") if isinstance(request.value, dict) else None
     return msgid if isinstance(msgid, str) and len(msgid) <= MSGID_MAX and msgid.isprintable() else ""
-
-
-def _answer(payloadtype: str, result: Any) -> Answer | None:
-    if isinstance(result, Later):
-        return None
-    if isinstance(result, ProcessView):
-        return Answer(payloadtype=payloadtype, error=False, processid=result.processid)
-    if isinstance(result, Retyped):
-        return Answer(payloadtype=result.payloadtype, error=False, value=_wire(result.value))
-    return Answer(payloadtype=payloadtype, error=False, value=_wire(result))
-
-
-def _wire(result: Any) -> Any:
-    """The JSON of what a handler returned: plain JSON, a wire object, or several of them."""
-    if isinstance(result, dict):
-        return result
-    if isinstance(result, list | tuple):
-        return [_wire(one) for one in result]
-    return encode(result)

@@ -38,7 +38,7 @@ class _Decided:
 
 
 class Coordinator:
-    """One coordinator on one link. `start`, then `run` until it is cancelled or fails, then `stop`.
+    """One coordinator on one link. `recover`, `start`, `run` until it is cancelled or fails, then `stop`.
 
     The engine is only touched from the loop; the store only from one thread, which is where commits wait for the disk.
     """
@@ -49,7 +49,6 @@ class Coordinator:
         signer: Signer,
         store: Store,
         history: History,
-        link: Link,
         topics: Topics,
         settings: Settings,
         sync_every_s: float = 0.0,
@@ -58,10 +57,8 @@ class Coordinator:
         self.epoch = new_conn()
         self.engine = Engine(settings, history)
         self.rim = Rim(self.engine.knows)
-        self.speaker = Speaker(signer, link, topics, self.epoch)
         self._signer = signer
         self._store = store
-        self._link = link
         self._topics = topics
         self._clock = CoordinatorClock()
         self._disk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
@@ -70,6 +67,7 @@ class Coordinator:
         self._checkpoint_after_ns = 0
         self._waiting: deque[Delivery] = deque()
         self._failure: asyncio.Future[None] | None = None
+        self._started = False
         self.read_only = ""
 
     # Starting and stopping
@@ -88,9 +86,12 @@ class Coordinator:
             return
         self._store.commit(self.engine.found(self._signer.identity, now).records)
 
-    async def start(self) -> None:
+    async def start(self, link: Link) -> None:
         """Connect and listen. What the link says about its end ends `run`."""
+        self._link = link
+        self.speaker = Speaker(self._signer, link, self._topics, self.epoch)
         self._failure = asyncio.get_running_loop().create_future()
+        self._started = True
         self._link.set_will(lambda: (*self.speaker.status(self.now_ms(), online=False), True))
         self._link.on_connect.append(self._announce)
         self._link.on_failure.append(self._fail)
@@ -126,9 +127,10 @@ class Coordinator:
 
     async def stop(self) -> None:
         """Checkpoint, say goodbye, release everything. After a failed commit nothing more is written."""
-        if self._link.connected:
-            self.speaker.publish_status(self.now_ms(), online=False)
-        await self._link.close()
+        if self._started:
+            if self._link.connected:
+                self.speaker.publish_status(self.now_ms(), online=False)
+            await self._link.close()
         loop = asyncio.get_running_loop()
         if self._checkpointing is not None:
             await asyncio.wait({self._checkpointing})
