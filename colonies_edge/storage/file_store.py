@@ -243,7 +243,7 @@ class FileStore:
         try:
             if self._journal.is_open and not self._journal.refusal:
                 self._journal.sync()
-                if self._heads.last.get("number") != self._journal.position.number:
+                if self._journal.position.number > self._heads.last.get("number", 0):
                     self._heads.add(self._journal.position)
         finally:
             try:

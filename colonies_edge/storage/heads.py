@@ -68,8 +68,8 @@ class Heads:
         end, rest = 0, b""
         with telling(self.path, "read"), self.path.open("rb") as stream:
             for line in stream:
-                if not line.endswith(b"\n"):
-                    rest = line
+                if not line.endswith(b"\n") or b"\0" in line:  # zeros: space was made for it, the data never came
+                    rest = line + stream.read()
                     break
                 end += len(line)
                 self.latest = hash_of_line(line)
