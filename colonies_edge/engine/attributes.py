@@ -7,8 +7,9 @@ from colonies_edge.engine import views
 from colonies_edge.engine.access import process_of_attribute
 from colonies_edge.engine.rows import Attr, ProcessRow, attribute_id
 from colonies_edge.engine.step import Handler, Step
-from colonies_edge.protocol.errors import BadRequest, Forbidden
-from colonies_edge.protocol.limits import ATTRIBUTES_PER_PROCESS_MAX
+from colonies_edge.engine.tables import attributes_of
+from colonies_edge.protocol.errors import BadRequest, Forbidden, TooLarge
+from colonies_edge.protocol.limits import ATTRIBUTES_BYTES_MAX, ATTRIBUTES_PER_PROCESS_MAX
 from colonies_edge.protocol.messages import AddAttribute, GetAttribute
 from colonies_edge.protocol.model import Attribute, State
 
@@ -33,8 +34,11 @@ def add_attribute(step: Step, message: AddAttribute) -> Attribute:
 def _require_room(step: Step, row: ProcessRow, given: Attribute) -> None:
     if attribute_id(row.processid, given.key, given.attributetype) in step.tables.attribute_targets:
         raise BadRequest(f"Failed to add attribute, there is one with key <{given.key}> and type {given.attributetype}")
-    if len(row.spec.env) + len(row.attributes) >= ATTRIBUTES_PER_PROCESS_MAX:
+    attrs = tuple(attributes_of(row))
+    if len(attrs) >= ATTRIBUTES_PER_PROCESS_MAX:
         raise BadRequest(f"Failed to add attribute, a process may have {ATTRIBUTES_PER_PROCESS_MAX} attributes")
+    if sum(len(f"{attr.key}{attr.value}".encode()) for attr in (*attrs, given)) > ATTRIBUTES_BYTES_MAX:
+        raise TooLarge(f"Failed to add attribute, those of a process may have {ATTRIBUTES_BYTES_MAX} bytes together")
 
 
 def get_attribute(step: Step, message: GetAttribute) -> Any:

@@ -45,6 +45,7 @@ LOGS_PER_PROCESS_MAX = 10_000  # lines; at the limit the oldest stay and new one
 LOGS_PER_EXECUTOR_MAX = 10_000  # lines of executor logs; there the oldest go
 LOG_MESSAGE_BYTES_MAX = 16_384  # one line of a log; a journal line is held in memory
 ATTRIBUTES_PER_PROCESS_MAX = 1_000  # each is shown in every reply that shows the process
+ATTRIBUTES_BYTES_MAX = 65_536  # keys and values of one process together: its replies must still fit a message
 FUNCTIONS_PER_EXECUTOR_MAX = 1_000  # rows in the function registry
 CONNECTIONS_PER_IDENTITY_MAX = 16  # one person runs a few shells and services with one key
 CONNECTIONS_MAX = 10_000  # sockets of the embedded broker; file descriptors end before memory does

@@ -24,8 +24,8 @@ class Archiving(Bench):
     def __init__(self) -> None:
         super().__init__(finished_keep_s=0)
 
-    def ask(self, key: str | None, message: dict[str, Any], conn: str = "conn0001") -> tuple[int, Any]:
-        answer = super().ask(key, message, conn)
+    def ask(self, key: str | None, message: dict[str, Any], **route: str) -> tuple[int, Any]:
+        answer = super().ask(key, message, **route)
         self.retire()
         return answer
 
@@ -33,8 +33,8 @@ class Archiving(Bench):
 class Restarting(Bench):
     """The coordinator stops cleanly and starts again after every message."""
 
-    def ask(self, key: str | None, message: dict[str, Any], conn: str = "conn0001") -> tuple[int, Any]:
-        answer = super().ask(key, message, conn)
+    def ask(self, key: str | None, message: dict[str, Any], **route: str) -> tuple[int, Any]:
+        answer = super().ask(key, message, **route)
         self.restart()
         return answer
 
@@ -46,6 +46,12 @@ def test_the_scenarios_of_what_exists_are_found() -> None:
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=NAMES)
 def test_replies_are_as_recorded_or_better(scenario: Scenario) -> None:
     play(scenario, Bench())
+
+
+@pytest.mark.parametrize("name", ["access-outsiders", "process-removal"])
+def test_what_exists_of_a_longer_conversation_is_as_recorded_or_better(name: str) -> None:
+    whole = next(scenario for scenario in scenarios() if scenario.name == name)
+    play(whole.reduced(HANDLERS), Bench())
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=NAMES)

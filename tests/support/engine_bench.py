@@ -39,9 +39,9 @@ class Bench:
     def identity(self, key: str) -> str:
         return identity(key)
 
-    def ask(self, key: str | None, message: dict[str, Any], conn: str = "conn0001") -> tuple[int, Any]:
-        """Status and reply; time passes until there is one."""
-        msgid = self.say(key, message, conn)
+    def ask(self, key: str | None, message: dict[str, Any], **route: str) -> tuple[int, Any]:
+        """Status and reply; time passes until there is one. `route` as for `say`."""
+        msgid = self.say(key, message, **route)
         while msgid not in self._replies:
             deadline = self.engine.next_deadline()
             assert deadline is not None, "no reply, and nothing will happen any more"
@@ -49,8 +49,8 @@ class Bench:
             self._take(self.engine.tick(self.now))
         return self._replies.pop(msgid)
 
-    def say(self, key: str | None, message: dict[str, Any], conn: str = "conn0001") -> str:
-        """Send and return the msgid: the reply, perhaps later, is in `reply`."""
+    def say(self, key: str | None, message: dict[str, Any], conn: str = "conn0001", topic: str = "_") -> str:
+        """Send, below the topics of colony `topic`, and return the msgid: the reply, perhaps later, is in `reply`."""
         self.now += STEP
         self._asked += 1
         caller = identity(key) if key is not None else ""
@@ -58,7 +58,7 @@ class Bench:
             caller=caller,
             payloadtype=message["msgtype"],
             value=message,
-            route=Route(colony="_", party=caller, conn=conn),
+            route=Route(colony=topic, party=caller, conn=conn),
             stamped=False,
             msgid=f"call-{self._asked:012d}",
         )

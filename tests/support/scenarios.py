@@ -47,6 +47,18 @@ class Scenario:
         """Every message is of a known type, or is refused with 403 whatever its type means."""
         return all("msg" not in step or step["msg"]["msgtype"] in known or _refused(step) for step in self.steps)
 
+    def reduced(self, known: Collection[str]) -> Scenario:
+        """Without the steps whose message type does not exist, and without those that build upon their replies."""
+        steps: list[dict[str, Any]] = []
+        lost: list[str] = []
+        for step in self.steps:
+            text = json.dumps(step)
+            if step["msg"]["msgtype"] in known and not any(f"${{{name}." in text for name in lost):
+                steps.append(step)
+            elif "save" in step:
+                lost.append(step["save"])
+        return Scenario(name=self.name, keys=self.keys, names=self.names, steps=steps)
+
 
 def _refused(step: dict[str, Any]) -> bool:
     return 403 in _statuses({**step, **step.get("better", {})})
