@@ -26,18 +26,18 @@ def add_attribute(step: Step, message: AddAttribute) -> Attribute:
         raise Forbidden(
             f"Failed to add attribute, only executor with id <{row.assignedexecutorid}> is allowed to set attributes"
         )
-    _require_room(step, row, given)
     attr = Attr(attributetype=given.attributetype, key=given.key, value=given.value)
+    _require_room(step, row, attr)
     return views.attribute(step.patch_process(row, attributes=(*row.attributes, attr)), attr)
 
 
-def _require_room(step: Step, row: ProcessRow, given: Attribute) -> None:
-    if attribute_id(row.processid, given.key, given.attributetype) in step.tables.attribute_targets:
-        raise BadRequest(f"Failed to add attribute, there is one with key <{given.key}> and type {given.attributetype}")
+def _require_room(step: Step, row: ProcessRow, new: Attr) -> None:
+    if attribute_id(row.processid, new.key, new.attributetype) in step.tables.attribute_targets:
+        raise BadRequest(f"Failed to add attribute, there is one with key <{new.key}> and type {new.attributetype}")
     attrs = tuple(attributes_of(row))
     if len(attrs) >= ATTRIBUTES_PER_PROCESS_MAX:
         raise BadRequest(f"Failed to add attribute, a process may have {ATTRIBUTES_PER_PROCESS_MAX} attributes")
-    if sum(len(f"{attr.key}{attr.value}".encode()) for attr in (*attrs, given)) > ATTRIBUTES_BYTES_MAX:
+    if sum(len(f"{attr.key}{attr.value}".encode()) for attr in (*attrs, new)) > ATTRIBUTES_BYTES_MAX:
         raise TooLarge(f"Failed to add attribute, those of a process may have {ATTRIBUTES_BYTES_MAX} bytes together")
 
 

@@ -90,7 +90,7 @@ class Tables:
             self.heard.pop(write.key, None)
 
     def put_in_order(self) -> None:
-        """After the rows of a checkpoint, which come in the order of their keys' age: by when each state was entered."""
+        """After the rows of a checkpoint, which come by the age of their keys: by when each state was entered."""
         for (_, state), ids in self.in_state.items():
             if state is not State.WAITING:
                 rows = sorted((self.processes[key] for key in ids), key=_entered)
