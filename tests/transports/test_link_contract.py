@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import pytest
 
 from colonies_edge.protocol.errors import NoConnection, TooLarge
 from colonies_edge.protocol.limits import MESSAGE_BYTES_MAX
+from colonies_edge.transports.admission import Access, Admission
+from colonies_edge.transports.broker import EmbeddedBroker, Listen
 from colonies_edge.transports.loopback import LoopbackBus
 from colonies_edge.transports.mqtt import MqttLink
 from colonies_edge.transports.ports import Delivery, Link
@@ -51,7 +54,46 @@ class MosquittoRig:
         return MqttLink(self.broker.url, **settings)
 
 
-RIGS: dict[str, Callable[[], Any]] = {"loopback": LoopbackRig, "mosquitto": MosquittoRig}
+class Open:
+    """No confinement: the contract speaks of topics that the protocol does not have."""
+
+    def may_publish(self, identity: str, text: str) -> bool:
+        return True
+
+    def may_subscribe(self, identity: str, text: str) -> bool:
+        return True
+
+    def coordinator_status(self) -> str:
+        return "status"
+
+
+class EmbeddedRig:
+    """Links to the embedded broker: over sockets, or from inside its process."""
+
+    def __init__(self, *, inside: bool = False) -> None:
+        self.inside = inside
+        self.broker = EmbeddedBroker(
+            Listen(port=0), admit=lambda credentials: Admission(access=Access.FULL), confinement=Open()
+        )
+
+    async def start(self) -> None:
+        await self.broker.start()
+
+    async def stop(self) -> None:
+        await self.broker.close()
+
+    def link(self, **settings: Any) -> Link:
+        if self.inside:
+            return self.broker.link(**settings)
+        return MqttLink(f"mqtt://127.0.0.1:{self.broker.ports[0]}", **settings)
+
+
+RIGS: dict[str, Callable[[], Any]] = {
+    "loopback": LoopbackRig,
+    "embedded": EmbeddedRig,
+    "inside": partial(EmbeddedRig, inside=True),
+    "mosquitto": MosquittoRig,
+}
 
 
 class Stage:

@@ -1,0 +1,100 @@
+"""Who may connect to the embedded broker: the signed password of an identity, fresh and used once (`mqtt.md` 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from colonies_edge.crypto.identity import Signer
+from colonies_edge.protocol.credentials import Password, open_password, seal_password
+from colonies_edge.protocol.errors import ColoniesError
+from colonies_edge.protocol.limits import FRESHNESS_S, REMEMBER_S
+from colonies_edge.transports.system import new_msgid
+
+# One connect per second over the whole time a password is remembered: an honest client's backoff is slower, and one
+# identity cannot push the passwords of another out of the memory.
+USED_PER_IDENTITY_MAX = REMEMBER_S
+
+
+class Access(Enum):
+    """What a connection may do."""
+
+    FULL = "full"  # its own subtree
+    STATUS_ONLY = "status_only"  # read the coordinator's status, to learn the time
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """What a client showed when it connected."""
+
+    username: str
+    password: str
+    client_id: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """What a client got. `identity` is what confines it; `reason` is for the log, never for the client."""
+
+    access: Access
+    identity: str = ""
+    reason: str = ""
+
+
+def password_of(signer: Signer, client_id: str, serverid: str, now_ms: int) -> str:
+    """A fresh password for one connect."""
+    return seal_password(Password(ts=now_ms, msgid=new_msgid(), clientid=client_id, serverid=serverid), signer)
+
+
+class PasswordChecker:
+    """Admits the identities that `knows` knows. Strangers are refused before any curve arithmetic."""
+
+    def __init__(self, *, serverid: str, knows: Callable[[str], bool], now_ms: Callable[[], int]) -> None:
+        self._serverid = serverid
+        self._knows = knows
+        self._now_ms = now_ms
+        self._used: dict[str, dict[str, int]] = {}  # identity -> msgid -> when it was used
+
+    def admit(self, credentials: Credentials) -> Admission:
+        identity = credentials.username
+        if not self._knows(identity):
+            return _refused("an identity the coordinator does not know")
+        try:
+            password = open_password(credentials.password, identity)
+        except ColoniesError as error:
+            return _refused(error.message)
+        if password.clientid != credentials.client_id:
+            return _refused("the password was made for another client id")
+        if password.serverid not in ("", self._serverid):
+            return _refused("the password was made for another coordinator")
+        now_ms = self._now_ms()
+        if abs(now_ms - password.ts) > FRESHNESS_S * 1000:
+            # A device without a clock: it may look at the coordinator's time, and come again.
+            return Admission(access=Access.STATUS_ONLY, identity=identity, reason="a stale password")
+        if not self._use(identity, password.msgid, now_ms):
+            return _refused("the password was used before, or too many were")
+        return Admission(access=Access.FULL, identity=identity)
+
+    def _use(self, identity: str, msgid: str, now_ms: int) -> bool:
+        used = self._used.setdefault(identity, {})
+        # A password that is refused as stale needs no memory: twice the window covers clocks that are off either way.
+        while used and next(iter(used.values())) < now_ms - REMEMBER_S * 1000:
+            del used[next(iter(used))]
+        if msgid in used or len(used) >= USED_PER_IDENTITY_MAX:
+            return False
+        used[msgid] = now_ms
+        return True
+
+    def forget_idle(self) -> None:
+        """Drop what no longer protects anything; to be called now and then."""
+        horizon = self._now_ms() - REMEMBER_S * 1000
+        for identity, used in list(self._used.items()):
+            if not used or next(reversed(used.values())) < horizon:
+                del self._used[identity]
+
+
+def _refused(reason: str) -> Admission:
+    return Admission(access=Access.REFUSED, reason=reason)

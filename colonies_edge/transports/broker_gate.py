@@ -1,0 +1,75 @@
+"""The doorkeeper of the embedded broker: how often an address may fail, how many connections one identity may hold."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import Counter, deque
+
+from colonies_edge.protocol.limits import (
+    CONNECT_ATTEMPTS_PER_MINUTE,
+    CONNECTIONS_MAX,
+    CONNECTIONS_PER_IDENTITY_MAX,
+)
+
+ADDRESSES_MAX = 4096  # remembered; 4096 addresses with 60 times each are 2 MB at the very worst
+_MINUTE_S = 60.0
+
+
+class Gate:
+    """Attempts that were not fully admitted are counted per address; admitted ones are not, so that a whole fleet
+    behind one router comes back after an outage while a guesser is slowed down."""
+
+    def __init__(
+        self,
+        *,
+        attempts_per_minute: int = CONNECT_ATTEMPTS_PER_MINUTE,
+        per_identity: int = CONNECTIONS_PER_IDENTITY_MAX,
+        connections_max: int = CONNECTIONS_MAX,
+    ) -> None:
+        self._attempts_max = attempts_per_minute
+        self._per_identity = per_identity
+        self._connections_max = connections_max
+        self._attempts: dict[str, deque[float]] = {}
+        self._connections: Counter[str] = Counter()
+        self.connection_count = 0
+        self.turned_away = 0
+
+    def may_try(self, address: str, now_s: float) -> bool:
+        attempts = self._attempts.get(_network(address))
+        if attempts is None or len(attempts) < self._attempts_max or attempts[0] < now_s - _MINUTE_S:
+            return True
+        self.turned_away += 1
+        return False
+
+    def note_failure(self, address: str, now_s: float) -> None:
+        network = _network(address)
+        attempts = self._attempts.pop(network, None) or deque(maxlen=self._attempts_max)
+        attempts.append(now_s)
+        self._attempts[network] = attempts  # now the newest
+        if len(self._attempts) > ADDRESSES_MAX:
+            del self._attempts[next(iter(self._attempts))]
+
+    def enter(self, identity: str) -> bool:
+        if self._connections[identity] >= self._per_identity or self.connection_count >= self._connections_max:
+            self.turned_away += 1
+            return False
+        self._connections[identity] += 1
+        self.connection_count += 1
+        return True
+
+    def leave(self, identity: str) -> None:
+        self.connection_count -= 1
+        self._connections[identity] -= 1
+        if self._connections[identity] <= 0:
+            del self._connections[identity]
+
+
+def _network(address: str) -> str:
+    """One IPv6 subscriber has 2^64 addresses; the network is what he has one of."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if parsed.version == 6 and parsed.ipv4_mapped is None:
+        return str(ipaddress.ip_network((parsed, 64), strict=False))
+    return address
