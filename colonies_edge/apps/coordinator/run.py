@@ -1,0 +1,152 @@
+"""A coordinator as a program: key, data folder, broker, signals, and one clear line when something cannot be."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from colonies_edge.apps.coordinator.coordinator import Coordinator
+from colonies_edge.apps.keys import keep_key
+from colonies_edge.crypto.identity import Signer
+from colonies_edge.engine.ports import Settings
+from colonies_edge.protocol.errors import ColoniesError, NoConnection, UsageError
+from colonies_edge.protocol.topics import Topics
+from colonies_edge.storage.errors import StoreFailed
+from colonies_edge.storage.file_store import open_store
+from colonies_edge.transports.mqtt import MqttLink
+from colonies_edge.transports.mqtt_socket import Tls
+from colonies_edge.transports.ports import Link
+from colonies_edge.transports.system import SystemClock
+
+_log = logging.getLogger(__name__)
+
+Durability = Literal["always"] | int  # or an interval in ms
+
+SERVER_KEY = "server.key"
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_NO_CONNECTION = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How to run. With `mqtt` a broker of one's own is used; without it one is started here, on `host` and `port`.
+
+    `server_prvkey` "" means the key kept in the data folder, made at the first start. `port` 0 lets the system choose.
+    """
+
+    data: Path
+    mqtt: str = ""
+    host: str = "127.0.0.1"
+    port: int = 1883
+    server_prvkey: str = ""
+    topic_root: str = "colonies"
+    durability: Durability = "always"
+    tls: Tls | None = None
+    settings: Settings = field(default_factory=Settings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A coordinator that listens; `url` is where clients find its broker."""
+
+    coordinator: Coordinator
+    url: str
+    server_id: str
+
+
+@asynccontextmanager
+async def coordinating(options: Options) -> AsyncIterator[Running]:
+    """Start a coordinator, with its broker if it shall have one; `await running.coordinator.run()` inside.
+
+    Raises StoreFailed, NoConnection, ColoniesError (another coordinator's data), UsageError, OSError (port in use).
+    """
+    async with AsyncExitStack() as stack:
+        options.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        signer = Signer(options.server_prvkey or keep_key(options.data / SERVER_KEY))
+        clock = SystemClock()
+        store = open_store(
+            options.data,
+            durability=options.durability,
+            sign_head=signer.sign,
+            monotonic=clock.monotonic_ns,
+        )
+        coordinator = Coordinator(
+            signer=signer,
+            store=store,
+            history=store.history,
+            topics=Topics(options.topic_root),
+            settings=options.settings,
+            sync_every_s=0.0 if options.durability == "always" else options.durability / 1000,
+        )
+        stack.push_async_callback(coordinator.stop)
+        coordinator.recover()
+        link, url = await _link(options, coordinator, signer, stack)
+        await coordinator.start(link)
+        yield Running(coordinator=coordinator, url=url, server_id=signer.identity)
+
+
+async def _link(
+    options: Options, coordinator: Coordinator, signer: Signer, stack: AsyncExitStack
+) -> tuple[Link, str]:
+    """The link to a broker of one's own, or a link into an embedded one, which then ends after the coordinator."""
+    if options.mqtt:
+        # A stable name and a persistent session: requests that arrive during a restart wait in the broker.
+        # Whoever knows the name could throw the coordinator off some brokers, so only the key's owner can work it out.
+        client_id = f"colonies-{signer.sign(b'client id')[:24]}"
+        return MqttLink(options.mqtt, client_id=client_id, clean=False, tls=options.tls), options.mqtt
+    from colonies_edge.apps.coordinator.embedded import embedded_broker  # amqtt is loaded only by who runs it
+
+    broker = await embedded_broker(options.host, options.port, coordinator, signer.identity, options.topic_root)
+    stack.push_async_callback(broker.stop)
+    return broker.link(), f"mqtt://{options.host}:{broker.port}"
+
+
+async def serve(options: Options) -> None:
+    """Run until SIGTERM or SIGINT. Raises what `coordinating` and `Coordinator.run` raise."""
+    loop = asyncio.get_running_loop()
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    async with coordinating(options) as running:
+        _log.info("coordinator %s listens on %s, data in %s", running.server_id, running.url, options.data)
+        await run_until(running.coordinator, stopping)
+        _log.info("stopping")
+
+
+async def run_until(coordinator: Coordinator, stopping: asyncio.Event) -> None:
+    """Run until the event is set, or raise what ended the coordinator."""
+    work = asyncio.create_task(coordinator.run())
+    stop = asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            work.result()
+    finally:
+        stop.cancel()
+        work.cancel()
+        await asyncio.gather(work, stop, return_exceptions=True)
+
+
+def run_coordinator(options: Options) -> int:
+    """`serve`, with an exit code, and what went wrong in one line of the log."""
+    try:
+        asyncio.run(serve(options))
+    except (StoreFailed, ColoniesError) as error:
+        _log.critical("%s", error)
+        return EXIT_FAILED
+    except UsageError as error:
+        _log.critical("%s", error)
+        return EXIT_USAGE
+    except NoConnection as error:
+        _log.critical("%s", error)
+        return EXIT_NO_CONNECTION
+    except OSError as error:
+        _log.critical("the coordinator cannot start: %s", error)
+        return EXIT_FAILED
+    return 0
