@@ -105,7 +105,8 @@ class FileStore:
         else:
             start, sealed, trouble = ledger_end(self._sealed, self._journal)
             if trouble:
-                self._journal.refusal = damage = f"{problem or self._path.name + ' is missing'}, and {trouble}"
+                damage = f"{problem or self._path.name + ' is missing'}, and {trouble}"
+                self._journal.refuse_damage(damage)
                 return Recovered(rows=(), records=(), floor_ns=self._floor(start), damage=damage, notes=tuple(notes))
             if sealed or problem:
                 notes.append(

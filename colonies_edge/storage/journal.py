@@ -159,7 +159,7 @@ class Journal:
             if not self._load_segment(self.path(missing), found, is_last=missing == last):
                 break
         if found.damage:
-            self.refusal = f"the coordinator runs read-only: {found.damage}"
+            self.refuse_damage(found.damage)
         else:
             self._open(last)
         return found
@@ -276,6 +276,10 @@ class Journal:
                 self._file.close()
                 self._file = None
         self.refusal = self.refusal or f"{self.folder} was closed"
+
+    def refuse_damage(self, damage: str) -> None:
+        """From now on nothing is written: what is there has to be looked at first."""
+        self.refusal = f"the coordinator runs read-only: {damage}"
 
     def guard(self) -> None:
         """Raise when nothing may be written any more."""

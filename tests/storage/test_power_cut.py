@@ -186,4 +186,6 @@ def test_nothing_acknowledged_is_lost_wherever_the_power_goes(durability: Durabi
             check(history, acknowledged, folder)
         except Exception as error:
             files = sorted(map(str, contents))
-            raise AssertionError(f"moment {index}, {acknowledged} acknowledged, {files} in {folder}: {error}") from error
+            raise AssertionError(
+                f"moment {index}, {acknowledged} acknowledged, {files} in {folder}: {error}"
+            ) from error
