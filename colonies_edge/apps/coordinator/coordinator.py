@@ -67,7 +67,7 @@ class Coordinator:
         self._checkpoint_after_ns = 0
         self._waiting: deque[Delivery] = deque()
         self._failure: asyncio.Future[None] | None = None
-        self._started = False
+        self._started = self._stopped = False
         self.read_only = ""
 
     # Starting and stopping
@@ -126,7 +126,10 @@ class Coordinator:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def stop(self) -> None:
-        """Checkpoint, say goodbye, release everything. After a failed commit nothing more is written."""
+        """Say goodbye and release everything; once is enough, and twice does no harm."""
+        if self._stopped:
+            return
+        self._stopped = True
         if self._started:
             if self._link.connected:
                 self.speaker.publish_status(self.now_ms(), online=False)

@@ -14,9 +14,11 @@ from colonies_edge.apps.keys import keep_key
 from colonies_edge.crypto.identity import Signer
 from colonies_edge.engine.ports import Settings
 from colonies_edge.protocol.errors import ColoniesError, NoConnection, UsageError
+from colonies_edge.protocol.limits import REMEMBER_S
 from colonies_edge.protocol.topics import Topics
 from colonies_edge.storage.errors import StoreFailed
 from colonies_edge.storage.file_store import open_store
+from colonies_edge.transports.admission import PasswordChecker
 from colonies_edge.transports.mqtt import MqttLink
 from colonies_edge.transports.mqtt_socket import Tls
 from colonies_edge.transports.ports import Link
@@ -84,27 +86,37 @@ async def coordinating(options: Options) -> AsyncIterator[Running]:
             settings=options.settings,
             sync_every_s=0.0 if options.durability == "always" else options.durability / 1000,
         )
-        stack.push_async_callback(coordinator.stop)
+        stack.push_async_callback(coordinator.stop)  # should the broker fail to start
         coordinator.recover()
         link, url = await _link(options, coordinator, signer, stack)
+        stack.push_async_callback(coordinator.stop)  # before the broker ends: it still says goodbye
         await coordinator.start(link)
         yield Running(coordinator=coordinator, url=url, server_id=signer.identity)
 
 
-async def _link(
-    options: Options, coordinator: Coordinator, signer: Signer, stack: AsyncExitStack
-) -> tuple[Link, str]:
-    """The link to a broker of one's own, or a link into an embedded one, which then ends after the coordinator."""
+async def _link(options: Options, coordinator: Coordinator, signer: Signer, stack: AsyncExitStack) -> tuple[Link, str]:
+    """The link to a broker of one's own, or a link into an embedded one."""
     if options.mqtt:
-        # A stable name and a persistent session: requests that arrive during a restart wait in the broker.
-        # Whoever knows the name could throw the coordinator off some brokers, so only the key's owner can work it out.
+        # A stable name and a persistent session: requests that arrive during a restart wait in the broker. Whoever
+        # knows the name could throw the coordinator off some brokers, so only the key's owner can work it out.
         client_id = f"colonies-{signer.sign(b'client id')[:24]}"
         return MqttLink(options.mqtt, client_id=client_id, clean=False, tls=options.tls), options.mqtt
-    from colonies_edge.apps.coordinator.embedded import embedded_broker  # amqtt is loaded only by who runs it
+    from colonies_edge.transports.broker import EmbeddedBroker, Listen  # amqtt is loaded only by who runs it
 
-    broker = await embedded_broker(options.host, options.port, coordinator, signer.identity, options.topic_root)
-    stack.push_async_callback(broker.stop)
-    return broker.link(), f"mqtt://{options.host}:{broker.port}"
+    checker = PasswordChecker(serverid=signer.identity, knows=coordinator.engine.knows, now_ms=coordinator.now_ms)
+    listen = Listen(host=options.host, port=options.port)
+    broker = EmbeddedBroker(listen, admit=checker.admit, confinement=Topics(options.topic_root))
+    await broker.start()
+    stack.push_async_callback(broker.close)
+    forgetting = asyncio.create_task(_forget(checker))
+    stack.callback(forgetting.cancel)
+    return broker.link(), f"mqtt://{options.host}:{broker.ports[0]}"
+
+
+async def _forget(checker: PasswordChecker) -> None:
+    while True:
+        await asyncio.sleep(REMEMBER_S)
+        checker.forget_idle()
 
 
 async def serve(options: Options) -> None:
