@@ -11,7 +11,7 @@ from colonies_edge.engine.membership import initiator_name
 from colonies_edge.engine.rows import ProcessRow, Purge
 from colonies_edge.engine.step import Handler, ProcessView, Step
 from colonies_edge.engine.tables import FINISHED
-from colonies_edge.engine.views import process
+from colonies_edge.engine.views import process_value
 from colonies_edge.protocol.errors import BadRequest, Conflict, Forbidden
 from colonies_edge.protocol.limits import COUNT_MAX
 from colonies_edge.protocol.messages import (
@@ -57,7 +57,7 @@ def get_process(step: Step, message: GetProcess) -> Any:
     """One process, from memory or from the archive."""
     row = step.process(message.processid)
     assert row is not None  # access control found it
-    return process(row)
+    return process_value(row)
 
 
 def get_processes(step: Step, message: GetProcesses) -> list[Any]:
@@ -79,7 +79,7 @@ def get_processes(step: Step, message: GetProcesses) -> list[Any]:
             label=message.label,
             initiatorname=message.initiator,
         )
-    return [process(row) for row in rows]
+    return [process_value(row) for row in rows]
 
 
 def _require_initiator(step: Step, name: str) -> None:
@@ -120,7 +120,7 @@ def get_process_hist(step: Step, message: GetProcessHist) -> list[Any]:
     ]
     if state in FINISHED:
         found += step.history.submitted_since(step.colony, message.state, since, message.executorid)
-    return [process(row) for row in sorted(found, key=lambda row: (row.submissiontime, row.processid))]
+    return [process_value(row) for row in sorted(found, key=lambda row: (row.submissiontime, row.processid))]
 
 
 def close_successful(step: Step, message: CloseSuccessful) -> dict[str, Any]:
