@@ -126,6 +126,9 @@ class Carrier:
         for row in live.changed:
             value: Any = None
             for subscription in tuple(live.subscriptions.concerning(row)):
+                if not is_member(live.tables, row.colonyname, subscription.route.party):
+                    live.subscriptions.end(live.subscriptions.key(subscription.route, subscription.msgid))
+                    continue  # was one when it subscribed
                 value = value if value is not None else process_value(row)
                 saying.events.append(Event(route=subscription.route, msgid=subscription.next_msgid(), value=value))
         live.changed.clear()

@@ -276,6 +276,21 @@ def test_a_pending_executor_does_not_see_addresses_of_people() -> None:
     assert len(bench.do("pending", "getexecutorsmsg", colonyname=LAB)) == 2
 
 
+def test_a_removed_user_hears_nothing_more_of_the_colony_nor_of_its_successor() -> None:
+    bench = colony()
+    add_user(bench, "bob")
+    for who in ("ann", "bob"):
+        bench.do(who, "subscribeprocessesmsg", colonyname=LAB, executortype="cli", state=0, timeout=3600)
+    bench.do("owner", "removeusermsg", colonyname=LAB, name="ann")
+    bench.do("bob", "submitfuncspecmsg", spec=spec())
+    assert [event.route.party for event in bench.events] == [identity("bob")]
+    bench.do("server", "removecolonymsg", colonyname=LAB)
+    found_colony(bench, owner="heir")
+    add_user(bench, "carol", owner="heir")
+    bench.do("carol", "submitfuncspecmsg", spec=spec())
+    assert len(bench.events) == 1
+
+
 # Who submitted
 
 
