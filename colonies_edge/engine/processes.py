@@ -33,7 +33,10 @@ from colonies_edge.protocol.quantities import normalised
 def submit(step: Step, message: SubmitFuncSpec) -> ProcessView:
     """A new process. Its id follows from the call, so the same call sent again, however late, makes no second one."""
     processid = step.new_id("process")
-    if step.process(processid) is None:
+    known = step.tables.processes.get(processid)
+    if known is None and step.colony in step.tables.tallies:  # only then is there an archive worth a look
+        known = step.history.process(processid)
+    if known is None:
         assert message.spec is not None  # access control refused it
         step.draft.put("processes", processid, new_process(step, processid, normalised(message.spec)))
     return ProcessView(processid)

@@ -8,7 +8,7 @@ from colonies_edge.engine.outcome import Event, Kind, Push, Request, Write
 from colonies_edge.engine.ports import History
 from colonies_edge.engine.rows import ProcessRow
 from colonies_edge.engine.tables import Tables
-from colonies_edge.protocol.revise import revised
+from colonies_edge.protocol.codec_revise import revised
 
 if TYPE_CHECKING:
     from colonies_edge.engine.live import Live

@@ -6,8 +6,8 @@ from typing import Any
 
 from colonies_edge.engine.outcome import Kind, Write
 from colonies_edge.engine.rows import Attr, ClockStep, ProcessRow, Purge, ServerRow, TallyRow, attribute_id
+from colonies_edge.protocol.codec_revise import revised
 from colonies_edge.protocol.model import Colony, Executor, Function, LogEntry, State, User
-from colonies_edge.protocol.revise import revised
 
 ENV = 3  # attribute type of environment variables (protocol-core.md 4.11)
 FINISHED = (State.SUCCESS, State.FAILED, State.CANCELLED)

@@ -2,12 +2,13 @@
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from colonies_edge.crypto.identity import Signer
-from colonies_edge.protocol.codec import decode, dump_json, encode, parse_json
+from colonies_edge.protocol.codec import decode, dump_json, parse_json
 from colonies_edge.protocol.errors import BadRequest, ColoniesError, TooLarge, error_of
 from colonies_edge.protocol.limits import MESSAGE_BYTES_MAX
 from colonies_edge.protocol.messages import MESSAGES
@@ -28,7 +29,8 @@ class Envelope:
         return decode(cls, parse_json(data))
 
     def to_bytes(self) -> bytes:
-        return _to_bytes(self)
+        parts = (_quoted(self.payloadtype), _quoted(self.payload), _quoted(self.signature))
+        return '{{"payloadtype":{},"payload":{},"signature":{}}}'.format(*parts).encode("utf-8", "replace")
 
     def signed_text(self) -> bytes:
         return self.payload.encode("utf-8", "replace")
@@ -61,7 +63,10 @@ class ReplyEnvelope:
         return decode(cls, parse_json(data))
 
     def to_bytes(self) -> bytes:
-        return _to_bytes(self)
+        head = f'{{"payloadtype":{_quoted(self.payloadtype)},"payload":{_quoted(self.payload)}'
+        error = "true" if self.error else "false"
+        tail = f'"error":{error},"msgid":{_quoted(self.msgid)},"ts":{self.ts},"signature":{_quoted(self.signature)}}}'
+        return f"{head},{tail}".encode("utf-8", "replace")
 
     def signed_text(self, topic: str) -> bytes:
         """What the coordinator signed if it published this on `topic` (from `v1/` on). Raises ValueError for a reply
@@ -130,5 +135,10 @@ def _json_of(payload: str) -> Any:
     return parse_json(data)
 
 
-def _to_bytes(envelope: Envelope | ReplyEnvelope) -> bytes:
-    return dump_json(encode(envelope)).encode("utf-8", "replace")
+# Nearly every envelope is made of base64, hex, and short plain words, which JSON writes as they are. Putting the text
+# together costs a fifth of what the encoder takes, and four are made for every job.
+_PLAIN = re.compile(r"[A-Za-z0-9+/=._-]*")
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"' if _PLAIN.fullmatch(text) else dump_json(text)

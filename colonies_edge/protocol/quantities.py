@@ -3,10 +3,10 @@
 import re
 from functools import lru_cache
 
+from colonies_edge.protocol.codec_revise import revised
 from colonies_edge.protocol.errors import BadRequest
 from colonies_edge.protocol.limits import COLUMN_INT_MAX, COLUMN_INT_MIN, INT_MAX, INT_MIN, PRIORITY_MAX
 from colonies_edge.protocol.model import Conditions, FunctionSpec
-from colonies_edge.protocol.revise import revised
 
 _MIB = 2**20
 _POWER = {"k": 1, "m": 2, "g": 3, "t": 4}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from colonies_edge.engine.rows import TABLES
 from colonies_edge.protocol.model import Gpu
-from colonies_edge.protocol.revise import revised
+from colonies_edge.protocol.codec_revise import revised
 from tests.protocol.objects import few, objects
 
 
