@@ -20,7 +20,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "protocol": ("crypto",),
     "engine": ("protocol",),
     "storage": ("protocol", "engine"),
-    "transports": ("protocol",),
+    "transports": ("crypto", "protocol"),  # a call is signed, and its reply checked, where it is sent again and again
     "client": ("protocol", "crypto", "transports"),
     "apps": ("crypto", "protocol", "engine", "storage", "transports", "client"),
 }
