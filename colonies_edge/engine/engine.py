@@ -1,6 +1,7 @@
 """The one door of the engine: requests and time in, decisions out (`architecture.md` 2)."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from colonies_edge.engine import (
@@ -26,7 +27,7 @@ from colonies_edge.engine.timers import Due, Timer
 from colonies_edge.protocol.errors import BadRequest, ClockSkew, ColoniesError, Forbidden, Internal, TooManyRequests
 from colonies_edge.protocol.limits import ANSWERS_PER_CALLER_MAX, FRESHNESS_S, MSGID_MAX, MSGID_MIN
 from colonies_edge.protocol.messages import decode_message
-from colonies_edge.protocol.model import State
+from colonies_edge.protocol.model import Backend, State
 
 TIMERS_PER_TICK_MAX = 256  # one tick stays short, and its journal record small, when a thousand deadlines fall together
 SWEEPS_PER_STALE_TIME = 10  # silent executors are looked for so often: upstream's 60 s of 600 s
@@ -97,6 +98,10 @@ class Engine(Carrier):
         step = Step(self._live, self._history, now)
         step.draft.put("server", "server", ServerRow(serverid=owner or identity, identity=identity))
         return self._carry_out(step, Saying())
+
+    def reachable_at(self, *backends: Backend) -> None:
+        """What `getserverinfomsg` says about where this coordinator is found."""
+        self.settings = self._live.settings = replace(self.settings, backends=backends)
 
     def snapshot(self) -> Iterator[Write]:
         """All rows as of now. Rows are immutable, so holding them costs a list of references per table."""

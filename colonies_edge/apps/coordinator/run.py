@@ -5,22 +5,24 @@ import logging
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from colonies_edge import __version__
 from colonies_edge.apps.coordinator.coordinator import Coordinator
 from colonies_edge.apps.keys import keep_key
 from colonies_edge.crypto.identity import Signer
 from colonies_edge.engine.ports import Settings
 from colonies_edge.protocol.errors import ColoniesError, NoConnection, UsageError
 from colonies_edge.protocol.limits import REMEMBER_S
+from colonies_edge.protocol.model import Backend
 from colonies_edge.protocol.topics import Topics
 from colonies_edge.storage.errors import StoreFailed
 from colonies_edge.storage.file_store import open_store
 from colonies_edge.transports.admission import PasswordChecker
 from colonies_edge.transports.mqtt import MqttLink
-from colonies_edge.transports.mqtt_socket import Tls
+from colonies_edge.transports.mqtt_socket import BrokerUrl, Tls
 from colonies_edge.transports.ports import Link
 from colonies_edge.transports.system import SystemClock
 
@@ -83,12 +85,14 @@ async def coordinating(options: Options) -> AsyncIterator[Running]:
             store=store,
             history=store.history,
             topics=Topics(options.topic_root),
-            settings=options.settings,
+            settings=replace(options.settings, build_version=__version__),
             sync_every_s=0.0 if options.durability == "always" else options.durability / 1000,
         )
         stack.push_async_callback(coordinator.stop)  # should the broker fail to start
         coordinator.recover()
         link, url = await _link(options, coordinator, signer, stack)
+        broker = BrokerUrl.parse(url)
+        coordinator.engine.reachable_at(Backend(type="mqtt", host=broker.host, port=broker.port, tls=broker.tls))
         stack.push_async_callback(coordinator.stop)  # before the broker ends: it still says goodbye
         await coordinator.start(link)
         yield Running(coordinator=coordinator, url=url, server_id=signer.identity)
