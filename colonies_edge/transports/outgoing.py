@@ -1,10 +1,10 @@
-"""What was published and not yet acknowledged by the broker: its bound, and waiting until it is gone."""
+"""What was sent and not yet acknowledged by the broker: publishes with their bound, and subscriptions."""
 
 from __future__ import annotations
 
 import asyncio
 
-from colonies_edge.transports.ports import OUTGOING_BYTES_MAX, OUTGOING_COUNT_MAX, LinkFull
+from colonies_edge.transports.ports import OUTGOING_BYTES_MAX, OUTGOING_COUNT_MAX, LinkFull, SubscriptionRefused
 
 
 class Outgoing:
@@ -49,3 +49,35 @@ class Outgoing:
 
     def __len__(self) -> int:
         return len(self._sizes)
+
+
+class Subscribing:
+    """Subscriptions the broker has not answered. Those of a `subscribe` call have somebody who waits."""
+
+    __slots__ = ("_waiting",)
+
+    def __init__(self) -> None:
+        self._waiting: dict[int, tuple[tuple[str, ...], asyncio.Future[None] | None]] = {}
+
+    def sent(self, mid: int, filters: tuple[str, ...], answer: asyncio.Future[None] | None) -> None:
+        self._waiting[mid] = filters, answer
+
+    def answered(self, mid: int, failures: list[bool]) -> tuple[str, ...]:
+        """The filters that were refused and of which nobody was told."""
+        filters, answer = self._waiting.pop(mid, ((), None))
+        refused = tuple(filter_ for filter_, failed in zip(filters, failures, strict=False) if failed)
+        if answer is None:
+            return refused
+        if not answer.done():
+            if refused:
+                answer.set_exception(SubscriptionRefused(refused))
+            else:
+                answer.set_result(None)
+        return ()
+
+    def release(self) -> None:
+        """The connection is gone. Nobody need wait: what they asked for is asked again at the next connect."""
+        for _, answer in self._waiting.values():
+            if answer is not None and not answer.done():
+                answer.set_result(None)
+        self._waiting.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from colonies_edge.transports.ports import LinkTakenOver
 from colonies_edge.transports.system import jitter
 
 FIRST_S = 0.5
@@ -45,3 +46,10 @@ class TakeoverWatch:
         """The broker ended a connection it had accepted. Is it time to give up?"""
         self._short_lives = self._short_lives + 1 if lived_s < HEALTHY_S else 0
         return self._short_lives >= SHORT_LIVES_MAX
+
+
+def taken_over(url: str, client_id: str) -> LinkTakenOver:
+    return LinkTakenOver(
+        f"{url} accepts this connection (client id {client_id!r}) and drops it again, {SHORT_LIVES_MAX} times in a row:"
+        " another client uses the same id, probably a second coordinator; or a message is over the broker's size limit"
+    )
