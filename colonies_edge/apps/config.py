@@ -15,6 +15,7 @@ from colonies_edge.protocol.errors import UsageError
 
 FOLDER = ".colonies-edge"
 DEVENV = "devenv"
+COORDINATOR_FOLDER = "coordinator"  # below the data folder of a colony; executors have folders beside it
 
 VARIABLES: Mapping[str, str] = MappingProxyType(
     {
@@ -37,6 +38,7 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
 )
 
 FLAG = "flag"
+ENVIRONMENT = "environment"
 DEFAULT = "default"
 NOT_SET = "not set"
 
@@ -86,18 +88,20 @@ def load(
     *,
     folder: str | Path | None = None,
     environ: Mapping[str, str] | None = None,
+    devenv: Path | None = None,
 ) -> Config:
-    """Read the settings. `overrides` are the flags; None means that the flag was not given."""
+    """Read the settings. `overrides` are the flags; None means that the flag was not given. `devenv` is another file
+    than the folder's."""
     flags = overrides or {}
     environment = os.environ if environ is None else environ
-    path = devenv_path(folder)
+    path = devenv or devenv_path(folder)
     file = read_devenv(path)
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
     for name, variable in VARIABLES.items():
         choices = (
             (flags.get(name), FLAG),
-            (environment.get(variable) or None, "environment"),
+            (environment.get(variable) or None, ENVIRONMENT),
             (file.get(variable) or None, display(path)),
             (DEFAULTS.get(name), DEFAULT),
         )

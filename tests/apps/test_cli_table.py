@@ -24,7 +24,7 @@ def test_a_list_on_a_terminal_has_rounded_corners_and_upper_case_headers() -> No
 def test_the_same_list_in_a_file_is_plain_ascii() -> None:
     table = grid([Column("Name"), Column("Executors", right=True)], [["lab", "3"]], Style(), title="Colonies")
     assert table == (
-        "+- Colonies --------+\n| NAME | EXECUTORS |\n+------+-----------+\n| lab  |         3 |\n+------+-----------+"
+        "+- Colonies -------+\n| NAME | EXECUTORS |\n+------+-----------+\n| lab  |         3 |\n+------+-----------+"
     )
 
 

@@ -80,7 +80,7 @@ def test_private_keys_are_not_in_the_representation(tmp_path: Path) -> None:
 
 def test_a_devenv_is_private_and_reads_back(tmp_path: Path) -> None:
     path = tmp_path / "new" / "devenv"
-    values = {"COLONIES_COLONY_NAME": "it's a \"colony\" $HOME `x`", "COLONIES_MQTT": "mqtt://127.0.0.1:1883"}
+    values = {"COLONIES_COLONY_NAME": 'it\'s a "colony" $HOME `x`', "COLONIES_MQTT": "mqtt://127.0.0.1:1883"}
     config.write_devenv(path, {**values, "COLONIES_EMPTY": ""})
     assert config.read_devenv(path) == values
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -89,9 +89,9 @@ def test_a_devenv_is_private_and_reads_back(tmp_path: Path) -> None:
 
 def test_a_devenv_can_be_sourced_by_a_shell(tmp_path: Path) -> None:
     path = tmp_path / "devenv"
-    config.write_devenv(path, {"COLONIES_COLONY_NAME": "it's \"$HOME\""})
+    config.write_devenv(path, {"COLONIES_COLONY_NAME": 'it\'s "$HOME"'})
     said = subprocess.run(["sh", "-c", f". {path}; env"], capture_output=True, text=True, check=True, env={"A": "1"})
-    assert "COLONIES_COLONY_NAME=it's \"$HOME\"" in said.stdout.splitlines()
+    assert 'COLONIES_COLONY_NAME=it\'s "$HOME"' in said.stdout.splitlines()
 
 
 def test_writing_again_replaces_the_file_and_keeps_it_private(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -30,29 +30,11 @@ def switch(*names: str, help: str) -> Flag:
     return flag(*names, action="store_true", help=help)
 
 
-# Which private key signs: the names of `apps.config`, and the flag that overrides it. Executors use their own key
-# where one is set; without one it is COLONIES_PRVKEY, as in the Colonies tools.
-KEY_FLAGS: Mapping[str, str] = MappingProxyType(
-    {
-        "prvkey": "--prvkey",
-        "executor_prvkey": "--prvkey",
-        "any": "--prvkey",  # for questions that everybody may ask: the broker still wants to know who
-        "colony_prvkey": "--colonyprvkey",
-        "server_prvkey": "--serverprvkey",
-    }
-)
-_KEY_OWNERS = {
-    "prvkey": "the user's or executor's",
-    "executor_prvkey": "the executor's",
-    "any": "anybody's",
-    "colony_prvkey": "the colony owner's",
-    "server_prvkey": "the server owner's",
-}
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """One command. `key` signs its messages; `colony` says that it acts in one; `connects` that it talks at all."""
+    """One command. `key` names the setting whose private key signs its messages, "any" stands for questions that
+    everybody may ask; `colony` says that it acts in one; `connects` that it talks at all; `settings` are further ones.
+    """
 
     name: str
     help: str
@@ -62,6 +44,7 @@ class Command:
     colony: bool = False
     connects: bool = True
     key_flags: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
     exclusive: tuple[tuple[Flag, ...], ...] = ()  # of each tuple at most one may be given
     words: tuple[Flag, ...] = ()  # positional arguments
 
@@ -92,31 +75,33 @@ class Setting:
     metavar: str = "TEXT"
 
 
-_CONNECTION = (
-    Setting(("--mqtt",), "mqtt", "broker: mqtt://[user:password@]host[:port] or mqtts://…", "URL"),
-    Setting(("--serverid",), "serverid", "the coordinator's identity, 64 hex digits; no other is believed", "ID"),
-    Setting(("--topic-root",), "topic_root", "first levels of every topic"),
+_SETTINGS: Mapping[str, Setting] = MappingProxyType(
+    {
+        setting.dest: setting
+        for setting in (
+            Setting(("--mqtt",), "mqtt", "the broker: mqtt://[user:password@]host[:port] or mqtts://…", "URL"),
+            Setting(("--serverid",), "serverid", "the coordinator's identity; no other is believed", "ID"),
+            Setting(("--topic-root",), "topic_root", "first levels of every topic (colonies)"),
+            Setting(("--colonyname",), "colonyname", "the colony", "NAME"),
+            Setting(("--prvkey",), "prvkey", "the user's or executor's private key", "KEY"),
+            Setting(("--prvkey",), "executor_prvkey", "the executor's private key", "KEY"),
+            Setting(("--colonyprvkey",), "colony_prvkey", "the colony owner's private key", "KEY"),
+            Setting(("--serverprvkey",), "server_prvkey", "the server owner's private key", "KEY"),
+        )
+    }
 )
+_CONNECTION = ("mqtt", "serverid", "topic_root")
 
 
 def settings_of(command: Command) -> list[Setting]:
-    """The flags that a command has because of what it needs."""
+    """The flags that a command has because of what it needs; where it has an option of that name, it means that one."""
+    wanted = [*(_CONNECTION if command.connects else ()), *command.settings]
+    wanted += ["colonyname"] if command.colony else []
+    wanted += ["prvkey" if command.key == "any" else command.key] if command.key else []
     own = {name for option in _own(command) for name in option.names}
-    found: list[Setting] = []
-    if command.connects:
-        found += _CONNECTION
-    if command.colony:
-        found.append(Setting(("--colonyname",), "colonyname", "the colony", "NAME"))
-    if command.key:
-        names = command.key_flags or (KEY_FLAGS[command.key],)
-        found.append(
-            Setting(
-                names,
-                "prvkey" if command.key == "any" else command.key,
-                f"{_KEY_OWNERS[command.key]} private key",
-                "KEY",
-            )
-        )
+    found = [_SETTINGS[name] for name in dict.fromkeys(wanted)]
+    if command.key_flags:
+        found = [replace(s, names=command.key_flags) if s.dest == command.key else s for s in found]
     return [setting for setting in found if not own.intersection(setting.names)]
 
 
@@ -153,7 +138,7 @@ def add_command(parser: argparse.ArgumentParser, command: Command) -> None:
         )
         for setting in settings:
             group.add_argument(*setting.names, dest=f"set_{setting.dest}", metavar=setting.metavar, help=setting.help)
-        if any(setting.dest == "mqtt" for setting in settings):
+        if command.connects:
             _add_host_and_port(group, command)
     add_common(parser)
 

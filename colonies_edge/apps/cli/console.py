@@ -56,6 +56,10 @@ class Console:
     def pairs(self, items: Iterable[tuple[str, str | Cell]], title: str = "", tone: str = "") -> None:
         print(table.pairs(items, self.style, title=title, tone=tone), file=self.out)
 
+    def flush(self) -> None:
+        """For a program that goes on running: what it said is said now."""
+        self.out.flush()
+
     def info(self, text: str) -> None:
         """Good to know, and not the result: silent with --quiet."""
         if not self.quiet:

@@ -28,6 +28,19 @@ def count(most: int, least: int = 1) -> Callable[[str], int]:
     return read
 
 
+def port(text: str) -> int:
+    """0 lets the system choose."""
+    return count(65535, least=0)(text)
+
+
+def listen_address(text: str) -> tuple[str, int]:
+    """HOST:PORT or [v6 address]:PORT."""
+    host, colon, number_text = text.rpartition(":")
+    if not colon or not host:
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT")
+    return host.strip("[]"), port(number_text)
+
+
 def identity(text: str) -> str:
     """64 hex digits."""
     if not _IDENTITY.fullmatch(text):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from colonies_edge import __version__
 from colonies_edge.apps.cli.colony import COUNTERS
+from colonies_edge.apps.cli.config import without_password
 from colonies_edge.apps.cli.command import Command, Group, flag
 from colonies_edge.apps.cli.numbers import identity
 from colonies_edge.apps.cli.session import Session
@@ -34,7 +35,9 @@ async def status(session: Session) -> int:
             ],
             "Server backend",
         )
-    session.console.pairs([("Broker", session.broker), ("Colony", config.colonyname)], "Client configuration")
+    session.console.pairs(
+        [("Broker", without_password(config.mqtt)), ("Colony", config.colonyname)], "Client configuration"
+    )
     return 0
 
 

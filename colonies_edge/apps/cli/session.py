@@ -38,7 +38,8 @@ class Session:
         self.args = args
         self.console = console
         self.command: Command = args.command
-        self._folder = folder
+        self.folder = Path(folder or ".")
+        self.devenv = settings.devenv_path(folder)
         self._environ = environ
         self._wire: Wire | None = None
 
@@ -53,12 +54,12 @@ class Session:
     @cached_property
     def config(self) -> settings.Config:
         flags = given(self.args)
-        found = settings.load(flags, folder=self._folder, environ=self._environ)
+        found = settings.load(flags, devenv=self.devenv, environ=self._environ)
         host, port = getattr(self.args, "set_host", None), getattr(self.args, "set_port", None)
         if host is None and port is None:
             return found
         flags["mqtt"] = settings.with_address(found.mqtt, host, port)
-        return settings.load(flags, folder=self._folder, environ=self._environ)
+        return settings.load(flags, devenv=self.devenv, environ=self._environ)
 
     @property
     def colony(self) -> str:

@@ -147,7 +147,7 @@ def wrap(text: str, width: int) -> list[str]:
             head = head[:blank]
         lines.append(head.rstrip(" "))
         text = text[len(head) :].lstrip(" ")
-    return [*lines, text]
+    return [*lines, text] if text or not lines else lines
 
 
 def _cell(value: str | Cell) -> Cell:

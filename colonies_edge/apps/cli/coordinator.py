@@ -1,0 +1,102 @@
+"""`coordinator start`: the coordinator as a service, with a broker of one's own or with the embedded one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from colonies_edge.apps.cli.command import Command, Group, flag
+from colonies_edge.apps.cli.config import without_password
+from colonies_edge.apps.cli.console import PROGRAM
+from colonies_edge.apps.cli.numbers import count, listen_address
+from colonies_edge.apps.cli.session import Session
+from colonies_edge.apps.config import COORDINATOR_FOLDER, ENVIRONMENT, FLAG
+from colonies_edge.protocol.errors import ColoniesError, NoConnection, UsageError
+
+if TYPE_CHECKING:
+    from colonies_edge.apps.coordinator import Options, Running
+    from colonies_edge.apps.dev import Identities
+
+_LISTEN = ("127.0.0.1", 1883)
+_SYNC_MS_MAX = 60_000
+
+
+async def start(session: Session) -> int:
+    from colonies_edge.apps import dev
+    from colonies_edge.apps.cli.services import serve
+    from colonies_edge.apps.coordinator.run import SERVER_KEY
+    from colonies_edge.apps.keys import keep_key
+
+    options = _options(session)
+
+    async def ready(running: Running) -> None:
+        where = without_password(running.url)
+        session.console.info(f"Coordinator {running.server_id} at {where}, data in {options.data}; Ctrl-C stops it")
+        identities = dev.given(session.config, options.server_prvkey or keep_key(options.data / SERVER_KEY))
+        if identities.colonyname and identities.colony_prvkey:
+            await _found(session, running, identities)
+
+    return await serve(options, ready, busy=f"name a free one: `{PROGRAM} coordinator start --listen HOST:PORT`")
+
+
+def _options(session: Session) -> Options:
+    """A broker named by a flag or the environment is used; the one of a devenv is that folder's own embedded one."""
+    from colonies_edge.apps.coordinator import Options
+    from colonies_edge.apps.dev import checked_key
+
+    args, config = session.args, session.config
+    if args.listen and config.source("mqtt") == FLAG:
+        raise UsageError("--listen is for the embedded broker and --mqtt for one of your own; give one of them")
+    own = not args.listen and config.source("mqtt") in (FLAG, ENVIRONMENT)
+    host, port = args.listen or _LISTEN
+    return Options(
+        data=Path(args.data or Path(config.data_dir) / COORDINATOR_FOLDER),
+        mqtt=config.mqtt if own else "",
+        host=host,
+        port=port,
+        server_prvkey=checked_key(config, "server_prvkey"),
+        topic_root=config.topic_root,
+        durability="always" if args.sync_ms is None else args.sync_ms,
+    )
+
+
+async def _found(session: Session, running: Running, identities: Identities) -> None:
+    """The colony and user of the environment. A broker of one's own may not let us speak for them: then it is said."""
+    from colonies_edge.apps import dev
+    from colonies_edge.apps.cli.wire import asker
+
+    try:
+        await dev.found(identities, asker(session.config, running.url, running.server_id))
+    except (ColoniesError, NoConnection) as error:
+        what = f"colony {identities.colonyname} could not be made sure of: {error}"
+        session.console.warn(f"{what}; if it is new, `{PROGRAM} colony add` and `{PROGRAM} user add` make it")
+
+
+GROUP = Group(
+    name="coordinator",
+    help="run the coordinator",
+    commands=(
+        Command(
+            name="start",
+            help="run the coordinator until Ctrl-C",
+            run=start,
+            connects=False,
+            settings=("mqtt", "topic_root", "colonyname", "server_prvkey", "colony_prvkey", "prvkey"),
+            flags=(
+                flag("--data", metavar="DIR", help="where everything is kept (.colonies-edge/coordinator)"),
+                flag(
+                    "--listen",
+                    type=listen_address,
+                    metavar="HOST:PORT",
+                    help="start the embedded broker there (127.0.0.1:1883 without --mqtt)",
+                ),
+                flag(
+                    "--sync-ms",
+                    type=count(_SYNC_MS_MAX),
+                    metavar="MS",
+                    help="sync to disk so often, not before every reply: a power cut may then lose as much",
+                ),
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,87 @@
+"""`dev`: everything a colony needs, for one folder on one machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from colonies_edge.apps.cli.command import Command, Group, flag
+from colonies_edge.apps.cli.console import PROGRAM, Console
+from colonies_edge.apps.cli.numbers import port
+from colonies_edge.apps.cli.session import Session
+from colonies_edge.apps.config import COORDINATOR_FOLDER, DEVENV, ENVIRONMENT, FOLDER, VARIABLES, display, write_devenv
+
+if TYPE_CHECKING:
+    from colonies_edge.apps.coordinator import Running
+    from colonies_edge.apps.dev import Identities
+
+_HOST = "127.0.0.1"
+
+
+async def run(session: Session) -> int:
+    from colonies_edge.apps import dev
+    from colonies_edge.apps.cli.services import serve
+    from colonies_edge.apps.cli.wire import asker
+    from colonies_edge.apps.coordinator import Options
+
+    args = session.args
+    folder = Path(args.data or FOLDER)
+    session.devenv = folder / DEVENV
+    config = session.config
+    identities = dev.used_or_made(config, folder)
+    options = Options(
+        data=folder / COORDINATOR_FOLDER,
+        host=_HOST,
+        port=dev.port_of(config, args.port),
+        server_prvkey=identities.server_prvkey,
+        topic_root=config.topic_root,
+    )
+
+    async def ready(running: Running) -> None:
+        await dev.found(identities, asker(config, running.url, running.server_id))
+        write_devenv(folder / DEVENV, dev.devenv_of(identities, running.url, config.topic_root))
+        _greet(session, running, identities, folder)
+
+    return await serve(options, ready, busy=f"name a free one: `{PROGRAM} dev --port N`")
+
+
+def _greet(session: Session, running: Running, identities: Identities, folder: Path) -> None:
+    console, devenv = session.console, display(folder / DEVENV)
+    values = {
+        "mqtt": running.url,
+        "serverid": running.server_id,
+        "colonyname": identities.colonyname,
+        "devenv": devenv,
+    }
+    if session.shown_as_json(values):
+        console.flush()
+        return
+    console.info(f"Colony {identities.colonyname} at {running.url}, kept in {display(folder)}. Ctrl-C stops it.")
+    console.info("Next, in other terminals of this folder:")
+    console.info(f"  {PROGRAM} executor os start --name testexecutor --executortype cli")
+    console.info(f"  {PROGRAM} function submit --spec sayhello.json --wait --out")
+    _warn_about_other_settings(session, console, running, devenv)
+
+
+def _warn_about_other_settings(session: Session, console: Console, running: Running, devenv: str) -> None:
+    config = session.config
+    if config.source("mqtt") == ENVIRONMENT and config.mqtt != running.url:
+        variable = VARIABLES["mqtt"]
+        console.warn(f"{variable} of this environment is {config.mqtt}: commands go there until you `source {devenv}`")
+
+
+GROUP = Group(
+    name="dev",
+    help="a colony for this folder: broker, coordinator, keys and a user",
+    itself=Command(
+        name="dev",
+        help="a colony for this folder: broker, coordinator, keys and a user",
+        run=run,
+        connects=False,
+        settings=("topic_root", "colonyname", "server_prvkey", "colony_prvkey", "prvkey"),
+        flags=(
+            flag("--port", type=port, metavar="N", help="the broker's port (1883, or the one used before)"),
+            flag("--data", metavar="DIR", help="where everything is kept (./.colonies-edge)"),
+        ),
+    ),
+)

@@ -1,0 +1,132 @@
+"""A colony that lives in one folder: its keys and names, its founding, and the devenv that tells others about it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+from urllib.parse import urlsplit
+
+from colonies_edge.apps import config as settings
+from colonies_edge.apps.config import VARIABLES, Config
+from colonies_edge.apps.keys import keep_key
+from colonies_edge.crypto.identity import InvalidKey, identity_of
+from colonies_edge.protocol.errors import BadRequest, Forbidden, UsageError
+from colonies_edge.transports.ports import NotAdmitted
+
+COLONY = "dev"
+USER = "dev"
+PORT = 1883
+_KEY_FILES = {"server_prvkey": "server.key", "colony_prvkey": "colony.key", "prvkey": "user.key"}
+
+# Ask the coordinator as the holder of a private key: (private key, colony of the topic, message) -> reply.
+Ask: TypeAlias = Callable[[str, str, dict[str, Any]], Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identities:
+    """Three private keys and the colony they are for. "" is a key that is not known here."""
+
+    server_prvkey: str
+    colony_prvkey: str
+    prvkey: str
+    colonyname: str
+
+    def __repr__(self) -> str:
+        return f"Identities(colonyname={self.colonyname!r})"
+
+
+def used_or_made(config: Config, folder: Path) -> Identities:
+    """The environment's keys, else the devenv's, else those kept in the folder, which are made when not there."""
+    keys = {name: checked_key(config, name) or keep_key(folder / file) for name, file in _KEY_FILES.items()}
+    return Identities(**keys, colonyname=config.colonyname or COLONY)
+
+
+def given(config: Config, server_prvkey: str) -> Identities:
+    """What the settings say and nothing else, for a coordinator that makes no keys for others."""
+    return Identities(
+        server_prvkey=server_prvkey,
+        colony_prvkey=checked_key(config, "colony_prvkey"),
+        prvkey=checked_key(config, "prvkey"),
+        colonyname=config.colonyname,
+    )
+
+
+def checked_key(config: Config, name: str) -> str:
+    """The key, or "". A text that is no key is told together with where it came from. Raises UsageError."""
+    private_key: str = getattr(config, name)
+    try:
+        if private_key:
+            identity_of(private_key)
+    except InvalidKey as error:
+        raise UsageError(f"{config.describe(name)}: {error}; a private key is 64 hex digits") from error
+    return private_key
+
+
+def port_of(config: Config, given_port: int | None) -> int:
+    """The given port, else the one this folder used before, else the usual one."""
+    if given_port is not None:
+        return given_port
+    if config.source("mqtt") in (settings.FLAG, settings.ENVIRONMENT, settings.DEFAULT):
+        return PORT
+    try:
+        return urlsplit(config.mqtt).port or PORT
+    except ValueError:
+        return PORT
+
+
+def devenv_of(identities: Identities, mqtt: str, topic_root: str) -> dict[str, str]:
+    """What a shell of this folder needs to use the colony, and what the next start needs to be the same one."""
+    values = {
+        "mqtt": mqtt,
+        "serverid": identity_of(identities.server_prvkey),
+        "colonyname": identities.colonyname,
+        "prvkey": identities.prvkey,
+        "colony_prvkey": identities.colony_prvkey,
+        "server_prvkey": identities.server_prvkey,
+        "topic_root": "" if topic_root == settings.DEFAULTS["topic_root"] else topic_root,
+    }
+    return {VARIABLES[name]: value for name, value in values.items() if value}
+
+
+async def found(identities: Identities, ask: Ask) -> None:
+    """Make sure that the colony and its user exist. By ordinary messages, so that the ledger knows who did it."""
+    colony = identities.colonyname
+    if identities.prvkey and await _is_member(identities, ask):
+        return
+    owner = identity_of(identities.colony_prvkey)
+    colonies = await ask(identities.server_prvkey, "_", {"msgtype": "getcoloniesmsg"}) or []
+    present = next((item["colonyid"] for item in colonies if item["name"] == colony), "")
+    if not present:
+        message = {"msgtype": "addcolonymsg", "colony": {"colonyid": owner, "name": colony}}
+        await ask(identities.server_prvkey, "_", message)
+    elif present != owner:
+        raise Forbidden(f"Colony {colony} belongs to {present}, and {VARIABLES['colony_prvkey']} is the key of {owner}")
+    if identities.prvkey:
+        await _add_user(identities, ask)
+
+
+async def _is_member(identities: Identities, ask: Ask) -> bool:
+    try:
+        await ask(
+            identities.prvkey,
+            identities.colonyname,
+            {"msgtype": "getcolonymsg", "colonyname": identities.colonyname},
+        )
+    except (Forbidden, NotAdmitted):  # our broker lets nobody in whom the coordinator does not know
+        return False
+    return True
+
+
+async def _add_user(identities: Identities, ask: Ask) -> None:
+    userid = identity_of(identities.prvkey)
+    for name in (USER, f"{USER}-{userid[:8]}"):  # the plain name may belong to the key of an earlier environment
+        user = {"colonyname": identities.colonyname, "userid": userid, "name": name, "email": "", "phone": ""}
+        try:
+            await ask(identities.colony_prvkey, identities.colonyname, {"msgtype": "addusermsg", "user": user})
+        except BadRequest:
+            if name == USER:
+                continue
+            raise
+        return

@@ -1,0 +1,212 @@
+"""Every command and flag that the tree promises is there, means one thing, and nothing else is understood."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+
+import pytest
+
+from colonies_edge.apps.cli import main
+from colonies_edge.apps.cli.command import Command, Group, settings_of
+from colonies_edge.apps.cli.parser import GROUPS, NOT_HERE, Parser, add_group, load_group, parse
+from colonies_edge.protocol.errors import UsageError
+
+ID = "ab" * 32
+
+# One line per command of the tree: the words, and the flags it must have. Values as a person would type them.
+TREE = f"""
+colony add --name x --colonyid {ID} --serverprvkey k
+colony remove --name x --serverprvkey k
+colony ls --serverprvkey k
+colony check --name x --prvkey k
+colony chid --colonyid {ID} --colonyprvkey k
+colony stats --prvkey k
+user add --name x --userid {ID} --email e --phone p --colonyprvkey k
+user ls --prvkey k
+user get --name x --prvkey k
+user chid --userid {ID} --prvkey k
+user remove --name x --yes --colonyprvkey k
+executor add --spec f --executorid {ID} --name x --type t --approve --colonyprvkey k
+executor create --spec f --name x --type t --approve --keypath k --idpath i --colonyprvkey k
+executor approve --name x --colonyprvkey k
+executor reject --name x --colonyprvkey k
+executor remove --name x --colonyprvkey k
+executor chid --executorid {ID} --prvkey k
+executor ls --full --all --type t --location l -f x --prvkey k
+executor ls --filter x
+executor get --name x --prvkey k
+executor os start --name x --executortype t --capacity 2 --allow a,b --workdir w --data d
+function register --name x --func f --prvkey k
+function remove --functionid {ID} --prvkey k
+function ls --prvkey k
+function submit --spec f --wait --out --follow --label l --prvkey k
+function exec --func f --targettype t --args a,b --kwargs k:v --env k=v --maxwaittime 1 --maxexectime 2 --maxretries 3
+function exec --func f --targetid {ID} --wait --out --follow --label l --prvkey k
+process psw --count 20 --executortype t -i --prvkey k
+process ps --count 20 --label l --ids --prvkey k
+process pss --count 20 --initiator i --prvkey k
+process psf --count 20
+process psc --count 20
+process get -p {ID} --out --prvkey k
+process get --processid {ID}
+process assign --timeout 1 --prvkey k
+process close -p {ID} --out a,b --prvkey k
+process fail -p {ID} --errors a,b --prvkey k
+process cancel -p {ID} --prvkey k
+process remove -p {ID} --prvkey k
+process removeall --waiting --yes --colonyprvkey k
+process removeall --successful
+process removeall --failed
+process removeall --cancelled
+process pause --colonyname c --prvkey k
+process pause --colonyname c --colonyprvkey k
+process resume --colonyname c --colonyprvkey k
+process status --colonyname c --prvkey k
+attribute add -p {ID} --key a --value b --prvkey k
+attribute get --attributeid {ID} --prvkey k
+log add -p {ID} -m x --prvkey k
+log add --processid {ID} --msg x
+log get -p {ID} --since 1 --count 5 --follow --prvkey k
+log get -e x --latest
+log get --executorname x -l
+log get -e x -f
+log get -e x --first
+server status
+server stats --serverprvkey k
+server alive
+server chid --serverid {ID} --serverprvkey k
+security generate
+security id --prvkey k
+config
+version
+dev --port 1 --data d
+demo
+doctor
+coordinator start --mqtt mqtt://h:1 --data d
+ledger verify --data d
+broker-config mosquitto --out d
+""".strip().split("\n")
+
+# Words that mean nothing here, by decision: dead upstream, misspelt upstream, or an abbreviation.
+REFUSED = """
+function submit --spec f --snapshot
+function exec --func f --targettype t --snapshots
+function submit --spe f
+colony ls --colonyid x
+process psw --executortype t --label l
+process removeall --waiting --failed
+process psw --count 0
+process psw --count 101
+log get -e x --count 501
+log get -e x -p y
+log get -e x --first --latest
+colony add --name x --colonyid short
+colony add --name x
+user add --name x
+user get
+process get
+process cancel
+attribute add -p x --key k
+log add -p x
+executor add --name x --type t
+dev --port 70000
+dev --port many
+workflow ls
+cron add
+demon
+process psx
+executor os stop
+""".strip().split("\n")
+
+
+@pytest.mark.parametrize("line", TREE)
+@pytest.mark.parametrize("common", ["", "--json", "--quiet", "--verbose", "-v"])
+def test_every_command_of_the_tree_is_understood(line: str, common: str) -> None:
+    words = line.split()
+    if words[0] == "broker-config" and common:
+        return  # its own parser: it has no result that could be JSON
+    args = parse([*words, *common.split()])
+    assert hasattr(args, "command") or hasattr(args, "run")
+    if common == "--json":
+        assert args.json and parse(["--json", *words]).json
+
+
+@pytest.mark.parametrize("line", TREE)
+def test_every_connecting_command_can_be_pointed_elsewhere(line: str) -> None:
+    args = parse(line.split())
+    if not hasattr(args, "command") or not args.command.connects:
+        return
+    again = parse([*line.split(), "--mqtt", "mqtt://h:1", "--host", "h", "--port", "2", "--topic-root", "r"])
+    assert (again.set_mqtt, again.set_host, again.set_port) == ("mqtt://h:1", "h", 2)
+
+
+@pytest.mark.parametrize("line", REFUSED)
+def test_what_means_nothing_is_refused_with_one_line_and_code_2(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(line.split()) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("colonies-edge: ") and said.err.count("\n") == 1
+
+
+def test_a_mistyped_word_gets_a_suggestion(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["functoin", "submit"]) == 2
+    assert "did you mean `colonies-edge function`?" in capsys.readouterr().err
+    assert main(["process", "gett"]) == 2
+    assert "did you mean `colonies-edge process get`?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("word", sorted(NOT_HERE))
+def test_what_other_colonies_tools_have_is_said_to_be_missing(word: str) -> None:
+    with pytest.raises(UsageError, match="is not part of this version"):
+        parse([word, "ls"])
+
+
+def test_a_group_without_a_verb_prints_its_help(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in ([], *([name] for name, group in groups() if group.itself is None), ["executor", "os"]):
+        assert main(words) == 0
+        assert capsys.readouterr().out.startswith("usage: colonies-edge")
+
+
+def groups() -> Iterator[tuple[str, Group]]:
+    for name in GROUPS:
+        if name != "broker-config":
+            yield name, load_group(name)
+
+
+def commands() -> Iterator[tuple[str, Command]]:
+    for name, group in groups():
+        yield from ((name, group.itself),) if group.itself else ()
+        yield from ((f"{name} {command.name}", command) for command in group.commands)
+        for subgroup in group.subgroups:
+            yield from ((f"{name} {subgroup.name} {command.name}", command) for command in subgroup.commands)
+
+
+@pytest.mark.parametrize(("name", "command"), commands())
+def test_every_command_has_a_line_in_the_tree_and_a_help_page(
+    name: str, command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert any(line == name or line.startswith(f"{name} ") for line in TREE), name
+    assert main([*name.split(), "--help"]) == 0
+    shown = capsys.readouterr().out
+    for setting in settings_of(command):
+        assert setting.names[0] in shown
+    for option in command.flags:
+        assert option.names[-1] in shown
+
+
+def test_the_group_list_and_the_groups_agree() -> None:
+    for name, group in groups():
+        assert (group.name, group.help) == (name, GROUPS[name][1])
+
+
+def test_no_two_flags_of_a_command_share_a_name() -> None:
+    for _, group in groups():
+        parser = Parser(prog="x")
+        add_group(parser.add_subparsers(), group, (), "x")  # argparse raises on a conflict
+        assert isinstance(parser, argparse.ArgumentParser)
+
+
+def test_counts_have_their_own_defaults() -> None:
+    assert parse(["process", "psw"]).count == 20
+    assert parse(["log", "get", "-e", "x"]).count == 100
