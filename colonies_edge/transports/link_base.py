@@ -6,7 +6,10 @@ import asyncio
 from collections.abc import Callable
 
 from colonies_edge.protocol.limits import MESSAGE_BYTES_MAX
-from colonies_edge.transports.ports import Delivery, Filter, Will
+from colonies_edge.transports.ports import Delivery, Filter, Will, filter_text
+from colonies_edge.transports.router import valid_filter
+
+_SOME_CONN = "before-first"  # to look at a filter while there was no connection yet
 
 
 class LinkBase:
@@ -34,6 +37,10 @@ class LinkBase:
         self._make_will = make
 
     def _remember(self, filters: tuple[Filter, ...]) -> None:
+        for filter_ in filters:
+            text = filter_text(filter_, self.conn or _SOME_CONN)
+            if not valid_filter(text):
+                raise ValueError(f"not a topic filter: {text!r}")
         self._filters.extend(filter_ for filter_ in filters if filter_ not in self._filters)
 
     def _forget_filters(self, filters: tuple[Filter, ...]) -> None:
