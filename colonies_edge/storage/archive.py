@@ -82,9 +82,10 @@ class Archive:
             int(row.state),
             row.endtime,
             row.submissiontime,
-            self._name(execute, row.spec.conditions.executortype),
-            self._name(execute, row.spec.label),
-            self._name(execute, row.initiatorname),
+            *(
+                self._name(execute, name) if name else None
+                for name in (row.spec.conditions.executortype, row.spec.label, row.initiatorname)
+            ),
             short(row.assignedexecutorid),
             FORMAT,
             pressed(pack(row)),
@@ -139,9 +140,7 @@ class Archive:
         return row is not None and row.processid == processid
 
     def _name(self, execute: Any, name: str) -> int:
-        """Names stand in the file once. Number 1 is the empty name, which the partial indices leave out."""
-        if not name:
-            return 1
+        """Names stand in the file once."""
         known = self._names.get(name)
         if known is None:
             execute("INSERT OR IGNORE INTO names(name) VALUES(?)", (name,))
@@ -170,7 +169,7 @@ class Archive:
         where, values = ["colony = ?", "state = ?"], [self._known(colony), state]
         for column, name in (("executortype", executortype), ("label", label), ("initiator", initiatorname)):
             if name:
-                where.append(f"{column} > 1 AND {column} = ?")  # the first half lets SQLite take the partial index
+                where.append(f"{column} = ?")
                 values.append(self._known(name))
         found = self._file.read(
             f"SELECT format, row FROM processes WHERE {' AND '.join(where)} ORDER BY endtime DESC, number DESC LIMIT ?",
@@ -221,8 +220,6 @@ class Archive:
 
     def _known(self, name: str) -> int:
         """The number of a name, 0 when no row has it."""
-        if not name:
-            return 1
         known = self._names.get(name)
         if known is not None:
             return known

@@ -6,6 +6,8 @@ from colonies_edge.storage.migrations import FORMAT
 # collision only costs a look at a second row.
 ID_DIGITS = 15
 
+# Empty names are NULL, which the indices of the filters leave out: most processes have no label.
+#
 # `record` is the number of the journal record that retired the process. It makes both directions repeatable: rows of
 # records that never reached the journal are taken back at start, and a purge never touches what came after it.
 _TABLES = """
@@ -18,9 +20,9 @@ CREATE TABLE processes(
     state INTEGER NOT NULL,
     endtime INTEGER NOT NULL,
     submitted INTEGER NOT NULL,
-    executortype INTEGER NOT NULL,
-    label INTEGER NOT NULL,
-    initiator INTEGER NOT NULL,
+    executortype INTEGER,
+    label INTEGER,
+    initiator INTEGER,
     executor INTEGER NOT NULL,
     format INTEGER NOT NULL,
     row BLOB NOT NULL
@@ -28,9 +30,9 @@ CREATE TABLE processes(
 CREATE INDEX by_short ON processes(short);
 CREATE INDEX by_end ON processes(colony, state, endtime);
 CREATE INDEX by_submission ON processes(colony, state, submitted);
-CREATE INDEX by_type ON processes(colony, executortype, state, endtime) WHERE executortype > 1;
-CREATE INDEX by_label ON processes(colony, label, state, endtime) WHERE label > 1;
-CREATE INDEX by_initiator ON processes(colony, initiator, state, endtime) WHERE initiator > 1;
+CREATE INDEX by_type ON processes(colony, executortype, state, endtime) WHERE executortype IS NOT NULL;
+CREATE INDEX by_label ON processes(colony, label, state, endtime) WHERE label IS NOT NULL;
+CREATE INDEX by_initiator ON processes(colony, initiator, state, endtime) WHERE initiator IS NOT NULL;
 CREATE TABLE attributes(short INTEGER NOT NULL, process INTEGER NOT NULL, PRIMARY KEY(short, process)) WITHOUT ROWID;
 CREATE INDEX attributes_of ON attributes(process);
 CREATE TABLE logs(
@@ -44,7 +46,6 @@ CREATE TABLE logs(
 );
 CREATE INDEX logs_of_process ON logs(short);
 CREATE INDEX logs_of_executor ON logs(colony, executor);
-INSERT INTO names VALUES(1, '');
 """
 
 SCHEMA = f"BEGIN; {_TABLES} PRAGMA user_version = {FORMAT}; COMMIT;"

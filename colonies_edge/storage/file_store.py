@@ -92,6 +92,8 @@ class FileStore:
         self._checkpoint_bytes = 0
         self._due = False
         self._notes: list[str] = []
+        self._found: Found | None = None
+        self._damage = ""
 
     # Opening.
 
@@ -107,13 +109,15 @@ class FileStore:
             if trouble:
                 damage = f"{problem or self._path.name + ' is missing'}, and {trouble}"
                 self._journal.refuse_damage(damage)
+                self._damage = damage
                 return Recovered(rows=(), records=(), floor_ns=self._floor(start), damage=damage, notes=tuple(notes))
             if sealed or problem:
                 notes.append(
                     f"{problem or self._path.name + ' is missing'}: all of history was replayed from the ledger"
                 )
                 self._due = True
-        found = self._journal.load(start)
+        found = self._found = self._journal.load(start)
+        self._damage = found.damage
         notes += found.notes
         if not found.damage:
             self._settle_archive(found, notes)
@@ -189,6 +193,23 @@ class FileStore:
                 self._journal.sync()  # what is gone from the archive must not come back as never removed
                 self.history.purge(number, write.key, write.row)
 
+    def accept_loss(self) -> str:
+        """After `load` found damage: give up what cannot be read and go on after the last sound record.
+
+        A person has to ask for this. What is given up stays in the quarantine, the ledger will always show the cut,
+        and the store must be opened again. Returns a sentence; raises StoreFailed.
+        """
+        if not self._damage:
+            raise StoreFailed(f"{self.folder} is not damaged: there is nothing to give up")
+        if self._found is None:
+            raise StoreFailed(f"{self._damage}; restore the folder from a backup")
+        self._journal.cut_off_damage(self._heads.latest)
+        self._heads.add(self._journal.position, "cut")
+        self._settle_archive(self._found, self._notes)
+        self._journal.refusal = f"{self.folder} must be opened again"
+        number = self._journal.position.number
+        return f"work goes on after record {number}; what came after it is in {self._quarantine.folder}"
+
     def sync_if_due(self) -> None:
         """For an interval durability: sync when it is over. Call it now and then while nothing is committed."""
         self._journal.sync_if_due()
@@ -238,6 +259,12 @@ class FileStore:
         storage = CheckpointStorage(self._path, self._files)
         self._checkpoint_bytes = storage.write_tables(_tables_of(rows), about)
         self._notes += self._sealed.take(self._journal, segment)
+
+    def abandon(self) -> None:
+        """Let go of everything without syncing or signing: what a kill does, for tests and simulations of one."""
+        self._journal.abandon()
+        self.history.close()
+        self._lock.release()
 
     def close(self) -> None:
         """See the port. Signs the head, so that a clean end can be proven."""

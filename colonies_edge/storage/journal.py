@@ -133,6 +133,7 @@ class Journal:
         self.position = Position()
         self.base = Position()  # where the segment that is being written begins
         self.grown_bytes = 0  # since the last rotation
+        self._sound_bytes = 0  # of the segment that is damaged
 
     def segments(self) -> list[int]:
         """Numbers of the segments in the folder."""
@@ -194,6 +195,7 @@ class Journal:
             f"was loaded, {len(rest)} bytes after it were not{kept}"
         )
         self.position = walk.position
+        self._sound_bytes = walk.end
         return False
 
     def _check_format(self, walk: Walk) -> None:
@@ -280,6 +282,26 @@ class Journal:
     def refuse_damage(self, damage: str) -> None:
         """From now on nothing is written: what is there has to be looked at first."""
         self.refusal = f"the coordinator runs read-only: {damage}"
+
+    def cut_off_damage(self, heads: str) -> None:
+        """Go on after the last sound record. What comes after it goes to the quarantine. Raises StoreFailed."""
+        for segment in self.segments():
+            if segment > self.position.segment:
+                self._quarantine.move(self.path(segment))
+        path = self.path(self.position.segment)
+        if self._sound_bytes and path.exists():
+            self._files.truncate(path, self._sound_bytes)
+        self.refusal = ""
+        self._open(self.position.segment if path.exists() else 0)
+        if self._file is None:
+            self.begin(heads)
+
+    def abandon(self) -> None:
+        """Let go of the file without a sync, as the kernel does for a killed process."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        self.refusal = f"{self.folder} was abandoned"
 
     def guard(self) -> None:
         """Raise when nothing may be written any more."""

@@ -131,6 +131,12 @@ class MemoryStore:
                 if write.table == "archive":
                     self.history.purge(write.key, write.row)
 
+    def sync_if_due(self) -> None:
+        self._guard()
+
+    def take_notes(self) -> Sequence[str]:
+        return ()
+
     def checkpoint_due(self) -> bool:
         return sum(map(len, self._segments.values())) > self._records_per_checkpoint
 

@@ -15,6 +15,7 @@ from tinydb.table import Table
 from colonies_edge.storage.atomic_json import AtomicJson, Rows
 from colonies_edge.storage.errors import telling
 from colonies_edge.storage.files import DiskFiles, Files
+from colonies_edge.storage.migrations import FORMAT
 from colonies_edge.storage.stored_json import parse_object
 
 ABOUT_TABLE = "checkpoint"
@@ -39,7 +40,7 @@ class CheckpointStorage(Storage):
 
     def write(self, data: Mapping[str, Mapping[str, Any]]) -> None:
         """Replace the file by these tables, keeping its description unless they bring one."""
-        about = dict(data.get(ABOUT_TABLE, {}).get("about", {}))
+        about = {"format": FORMAT, **data.get(ABOUT_TABLE, {}).get("about", {})}
         about.pop("digest", None)
         self.write_tables(((name, rows.items()) for name, rows in data.items() if name != ABOUT_TABLE), about)
 

@@ -1,4 +1,4 @@
-"""Killed, cut short, bit-rotten, out of space: what was acknowledged is there, and the person is told what to do."""
+"""Killed, cut short, out of space: what was acknowledged is there, and the person is told what to do."""
 
 import errno
 import os
@@ -6,15 +6,16 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from colonies_edge.engine.outcome import Record
-from colonies_edge.protocol.model import State
 from colonies_edge.storage.errors import FolderInUse, StoreFailed, failure
-from colonies_edge.storage.file_store import FileStore, open_store
+from colonies_edge.storage.file_store import open_store
 from colonies_edge.storage.files import DiskFiles, OpenFile
-from tests.storage.samples import EXECUTOR, SERVER, Author, finished, identity, put, row
+from tests.storage.folders import loaded, opened, write_some
+from tests.storage.samples import EXECUTOR, Author, finished, identity, put, row
 
 WRITER = """
 import sys
@@ -32,17 +33,6 @@ for number in range(1, 100000):
         store.checkpoint([put("processes", identity(number), row(number))], store.rotate())
     print(number, flush=True)
 """
-
-
-def opened(folder: Path, **settings: object) -> FileStore:
-    return open_store(folder, sign_head=SERVER.sign, **settings)  # type: ignore[arg-type]
-
-
-def loaded(folder: Path) -> tuple[FileStore, list[Record], str, tuple[str, ...]]:
-    store = opened(folder)
-    found = store.load()
-    list(found.rows)
-    return store, list(found.records), found.damage, found.notes
 
 
 @pytest.mark.parametrize("lines", [1, 19, 20, 21, 47])
@@ -65,16 +55,6 @@ def test_a_killed_writer_loses_nothing_it_acknowledged(lines: int, tmp_path: Pat
     store.close()
 
 
-def write_some(folder: Path, jobs: int = 6) -> list[Record]:
-    author, store = Author(), opened(folder)
-    list(store.load().records)
-    records = [author.founding(), *(record for number in range(jobs) for record in author.job(number))]
-    for record in records:
-        store.commit([record])
-    store.close()
-    return records
-
-
 def test_every_length_of_the_last_segment_opens(tmp_path: Path) -> None:
     records = write_some(tmp_path, jobs=2)
     path = tmp_path / "journal/00000001.jsonl"
@@ -87,125 +67,6 @@ def test_every_length_of_the_last_segment_opens(tmp_path: Path) -> None:
         assert bool(notes) == bool(size and not data[:size].endswith(b"\n"))
         store.commit([Author().refuse()])
         store.close()
-
-
-def test_a_flipped_bit_in_the_journal_is_reported_and_everything_before_it_loaded(tmp_path: Path) -> None:
-    records = write_some(tmp_path)
-    path = tmp_path / "journal/00000001.jsonl"
-    data = path.read_bytes()
-    for offset in range(0, len(data) - 1, 97):
-        changed = bytearray(data)
-        changed[offset] ^= 1 << (offset % 8)
-        path.write_bytes(changed)
-        store, found, damage, notes = loaded(tmp_path)
-        sound = max(0, data[:offset].count(b"\n") - 1)
-        assert found == records[:sound], f"byte {offset}"
-        assert "00000001.jsonl" in damage, f"byte {offset}: {damage} {notes}"
-        assert f"record {sound}" in damage or sound == 0
-        with pytest.raises(StoreFailed, match="read-only"):
-            store.commit([Author().refuse()])
-        store.close()
-        assert path.read_bytes() == changed
-    assert list((tmp_path / "quarantine").iterdir())
-
-
-def test_a_damaged_middle_does_not_touch_the_archive(tmp_path: Path) -> None:
-    author, store = Author(), opened(tmp_path)
-    list(store.load().records)
-    store.commit([author.submit(1)])
-    store.commit([author.retire(1)])
-    store.close()
-    path = tmp_path / "journal/00000001.jsonl"
-    path.write_bytes(path.read_bytes().replace(b"job 1", b"job 2", 1))
-    store, _, damage, _ = loaded(tmp_path)
-    assert damage and store.history.process(identity(1)) == finished(1)
-    store.close()
-
-
-def test_a_flipped_bit_in_the_checkpoint_is_reported_and_history_replayed(tmp_path: Path) -> None:
-    author, store = Author(), opened(tmp_path)
-    list(store.load().records)
-    records = [author.founding(), *author.job(1)]
-    store.commit(records)
-    store.checkpoint([put("processes", identity(1), row(1))], store.rotate())
-    store.commit(list(author.job(2)))
-    store.close()
-    path = tmp_path / "colony.json"
-    data = path.read_bytes()
-    for offset in range(0, len(data), max(1, len(data) // 40)):
-        changed = bytearray(data)
-        changed[offset] ^= 1 << (offset % 8)
-        path.write_bytes(changed)
-        store, found, damage, notes = loaded(tmp_path)
-        assert damage == "" and found[:4] == records and len(found) == 7
-        assert "colony.json is damaged" in notes[0] and "replayed from the ledger" in notes[0]
-        assert store.checkpoint_due()
-        store.close()
-        assert not path.exists()
-
-
-def test_without_the_beginning_of_the_ledger_a_lost_checkpoint_is_damage(tmp_path: Path) -> None:
-    author, store = Author(), opened(tmp_path)
-    list(store.load().records)
-    for number in range(3):
-        store.commit(list(author.job(number)))
-        store.checkpoint([], store.rotate())
-    store.close()
-    (tmp_path / "ledger/00000001.jsonl.gz").unlink()
-    (tmp_path / "colony.json").unlink()
-    store, found, damage, _ = loaded(tmp_path)
-    assert found == [] and "colony.json is missing" in damage and "segment 1" in damage
-    with pytest.raises(StoreFailed, match="read-only"):
-        store.commit([author.refuse()])
-    store.close()
-
-
-def test_a_missing_segment_is_damage(tmp_path: Path) -> None:
-    author, store = Author(), opened(tmp_path)
-    list(store.load().records)
-    for number in range(3):
-        store.commit(list(author.job(number)))
-        store.rotate()
-    store.close()
-    (tmp_path / "journal/00000002.jsonl").unlink()
-    store, found, damage, _ = loaded(tmp_path)
-    assert len(found) == 3 and "00000002.jsonl is missing" in damage
-    store.close()
-
-
-@pytest.mark.parametrize("offset", [0, 20, 4096 * 3 + 5])
-def test_a_damaged_archive_is_set_aside_and_a_new_one_begun(offset: int, tmp_path: Path) -> None:
-    author, store = Author(), opened(tmp_path)
-    list(store.load().records)
-    store.commit([author.retire(*range(200))])
-    store.close()
-    path = tmp_path / "archive.sqlite"
-    data = bytearray(path.read_bytes())
-    data[offset:] = b"\xa5" * (len(data) - offset)
-    path.write_bytes(data)
-    for _ in range(3):  # at the latest the second start knows of what the first one stumbled over
-        try:
-            store, _, damage, notes = loaded(tmp_path)
-            store.commit([author.retire(500)])
-            store.close()
-            break
-        except StoreFailed as failed:
-            assert "start the coordinator again" in str(failed)
-    else:
-        pytest.fail("the archive stays damaged")
-    assert damage == "" and any("a new archive was begun" in note for note in notes)
-    assert list((tmp_path / "quarantine").glob("archive.sqlite*"))
-
-
-def test_one_damaged_row_hides_only_itself(tmp_path: Path) -> None:
-    author, store = Author(), opened(tmp_path)
-    list(store.load().records)
-    store.commit([author.retire(*range(10))])
-    with store.history._file.writing() as execute:
-        execute("UPDATE processes SET row = zeroblob(200) WHERE number = 4")
-    assert len(store.history.newest("dev", State.SUCCESS, 100)) == 9
-    assert store.history.damaged_rows
-    store.close()
 
 
 class Nearly(DiskFiles):
@@ -221,10 +82,26 @@ class Nearly(DiskFiles):
         return NearlyFile(self, path, super().append(path))
 
 
-class NearlyFile:
+class Passing:
+    """A file that passes everything on."""
+
+    def __init__(self, inner: OpenFile) -> None:
+        self._inner = inner
+
+    def write(self, data: bytes) -> None:
+        self._inner.write(data)
+
+    def sync(self) -> None:
+        self._inner.sync()
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+class NearlyFile(Passing):
     def __init__(self, disk: Nearly, path: Path, inner: OpenFile) -> None:
-        self._disk, self._path, self._inner = disk, path, inner
-        self.sync, self.close = inner.sync, inner.close
+        super().__init__(inner)
+        self._disk, self._path = disk, path
 
     def write(self, data: bytes) -> None:
         fits = data[: self._disk.left]
@@ -232,12 +109,6 @@ class NearlyFile:
         self._inner.write(fits)
         if len(fits) < len(data):
             raise failure(self._path, "written", OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
-
-    def sync(self) -> None:  # replaced by the inner file's
-        raise NotImplementedError
-
-    def close(self) -> None:
-        raise NotImplementedError
 
 
 def test_a_full_disk_is_told_nothing_acknowledged_is_lost_and_nothing_is_accepted_after_it(tmp_path: Path) -> None:
@@ -326,20 +197,14 @@ def test_an_interval_syncs_when_it_is_over(tmp_path: Path) -> None:
         def create(self, path: Path) -> OpenFile:
             return CountingFile(self, super().create(path))
 
-    class CountingFile:
+    class CountingFile(Passing):
         def __init__(self, files: Counting, inner: OpenFile) -> None:
-            self._files, self._inner = files, inner
-            self.write, self.close = inner.write, inner.close
+            super().__init__(inner)
+            self._files = files
 
         def sync(self) -> None:
             self._files.syncs += 1
-            self._inner.sync()
-
-        def write(self, data: bytes) -> None:
-            raise NotImplementedError
-
-        def close(self) -> None:
-            raise NotImplementedError
+            super().sync()
 
     now, files, author = [10**12], Counting(), Author()
     store = open_store(tmp_path, durability=500, monotonic=lambda: now[0], files=files)
@@ -367,7 +232,7 @@ def test_an_interval_syncs_when_it_is_over(tmp_path: Path) -> None:
 def test_requests_of_strangers_make_no_line_that_cannot_be_read(tmp_path: Path) -> None:
     author, store = Author(), opened(tmp_path)
     list(store.load().records)
-    hard = [
+    hard: list[dict[str, Any]] = [
         {"msgtype": "x", "a": "\u2028\ud800"},
         {"msgtype": "x", "big": 10**400},
         {"MsgType": "x", "msgid": 5},

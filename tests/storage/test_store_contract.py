@@ -43,16 +43,9 @@ class Place:
             self._store = self._store.reopen() if isinstance(self._store, MemoryStore) else MemoryStore()
         else:
             if isinstance(self._store, FileStore):
-                abandon(self._store)
+                self._store.abandon()
             self._store = open_store(self._folder, sign_head=SERVER.sign)
         return self._store
-
-
-def abandon(store: FileStore) -> None:
-    """As the kernel does for a process that was killed: descriptors and lock go, nothing else happens."""
-    store._journal._file = None
-    store.history.close()
-    store._lock.release()
 
 
 @pytest.fixture(params=["disk", "memory"])
@@ -227,7 +220,7 @@ def test_history_lists_the_newest_first_and_filters(place: Place) -> None:
     history = store.history
 
     def numbers(**filters: str) -> list[object]:
-        return [found.spec.args[0] for found in history.newest("dev", State.SUCCESS, 4, **filters)]  # type: ignore[arg-type]
+        return [found.spec.args[0] for found in history.newest("dev", State.SUCCESS, 4, **filters)]
 
     assert numbers() == ["job 6", "job 5", "job 4", "job 3"]
     assert numbers(label="odd") == ["job 5", "job 3", "job 1"]
@@ -254,7 +247,7 @@ def test_logs_outlive_their_process_in_memory(place: Place) -> None:
     assert list(history.logs(**ask, latest=False, count=2)) == [log(1, 0), log(1, 1)]  # type: ignore[arg-type]
     assert list(history.logs(**ask, latest=True, count=2)) == [log(1, 3), log(1, 4)]  # type: ignore[arg-type]
     since = log(1, 2).timestamp
-    assert list(history.logs(**ask, since_ns=since, latest=False, count=9)) == [log(1, 3), log(1, 4)]  # type: ignore[arg-type]
+    assert list(history.logs(**ask, since_ns=since, latest=False, count=9)) == [log(1, 3), log(1, 4)]
     assert len(history.logs(colony="dev", executorname="worker", latest=True, count=100)) == 10
     assert list(history.logs(colony="dev", executorname="nobody", latest=True, count=100)) == []
     assert list(history.logs(colony="other", processid=identity(1), latest=True, count=100)) == []
