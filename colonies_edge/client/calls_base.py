@@ -1,0 +1,33 @@
+"""What the groups of calls have in common: a colony, and a way to ask."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from colonies_edge.protocol.codec import decode
+from colonies_edge.protocol.messages import Message
+
+T = TypeVar("T")
+
+
+class Calls:
+    """Base of the groups; `AsyncClient` joins them."""
+
+    colonyname: str
+
+    async def call(
+        self,
+        message: Message | Mapping[str, Any],
+        *,
+        colony: str | None = None,
+        timeout_s: float | None = None,
+        msgid: str = "",
+    ) -> Any:
+        """Ask, and return the value in the coordinator's reply; see `AsyncClient.call`."""
+        raise NotImplementedError
+
+    @staticmethod
+    def many(cls: type[T], values: Any) -> list[T]:
+        """A list as the coordinator sends it; an empty one may be null."""
+        return [decode(cls, value) for value in values or ()]

@@ -1,0 +1,214 @@
+"""The asynchronous client: one identity at one coordinator, a method per message, and waiting for processes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from colonies_edge.client.calls_members import MemberCalls
+from colonies_edge.client.calls_processes import ProcessCalls
+from colonies_edge.client.ended import ProcessCancelled, ProcessFailed
+from colonies_edge.client.pinning import Pins
+from colonies_edge.client.watching import Watching
+from colonies_edge.crypto.identity import Signer
+from colonies_edge.protocol.errors import NoConnection
+from colonies_edge.protocol.messages import Message, encode_message
+from colonies_edge.protocol.model import Process, State
+from colonies_edge.protocol.status import OFFLINE, CoordinatorStatus
+from colonies_edge.protocol.topics import Topics
+from colonies_edge.transports.admission import password_of
+from colonies_edge.transports.mqtt import MqttLink
+from colonies_edge.transports.mqtt_rpc import RpcCaller
+from colonies_edge.transports.mqtt_socket import BrokerUrl, Tls
+from colonies_edge.transports.ports import Link
+from colonies_edge.transports.rpc_call import CALL_S
+from colonies_edge.transports.system import PartyClock
+
+# The coordinator's retained status comes with the first packets; a coordinator that restarts is back in this time.
+STATUS_S = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where a coordinator is, and how it is recognised: by `serverid`, else by what `pins` learnt on first use."""
+
+    mqtt: str
+    topic_root: str = "colonies"
+    serverid: str = ""
+    pins: Path | None = None  # the folder for what is learnt; None learns anew in each program
+    tls: Tls | None = None
+
+    def link(self, signer: Signer, clock: PartyClock) -> MqttLink:
+        """A connection to be, as `signer`: with the password of the address, else with a signed one."""
+        url = BrokerUrl.parse(self.mqtt)
+        if url.username:
+            return MqttLink(self.mqtt, tls=self.tls)
+        link: MqttLink
+
+        def password() -> str:
+            return password_of(signer, link.client_id, self.serverid, clock.now_ms())
+
+        link = MqttLink(self.mqtt, username=signer.identity, password=password, tls=self.tls)
+        return link
+
+
+class AsyncClient(MemberCalls, ProcessCalls):
+    """Use it in one asyncio loop: `async with AsyncClient(endpoint, signer, "lab") as client`.
+
+    Refusals are ColoniesError with their status, silence is NoConnection.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        signer: Signer,
+        colonyname: str = "",
+        *,
+        executor: bool = False,
+        link: Link | None = None,
+        timeout_s: float = CALL_S,
+    ) -> None:
+        self.colonyname = colonyname
+        self.identity = signer.identity
+        self.endpoint = endpoint
+        self.clock = PartyClock()
+        self.link: Link = link or endpoint.link(signer, self.clock)
+        self._timeout_s = timeout_s
+        self._pins = Pins(endpoint.pins) if endpoint.pins is not None else None
+        self.caller = RpcCaller(
+            self.link,
+            Topics(endpoint.topic_root),
+            signer,
+            colony=colonyname,
+            serverid=endpoint.serverid,
+            learn=self._learn,
+            clock=self.clock,
+            executor=executor,
+        )
+        self._watching = Watching(self)
+        self._online = asyncio.Event()
+        self.caller.on_status.append(self._on_status)
+        self.caller.on_event.append(self._watching.on_event)
+        self.caller.on_epoch.append(lambda _: self._watching.renew())
+        self.link.on_connect.append(self._watching.renew)
+
+    # -- the connection
+
+    @property
+    def serverid(self) -> str:
+        """The coordinator that is believed; "" before the first one was learnt."""
+        return self.caller.serverid
+
+    @property
+    def status(self) -> CoordinatorStatus | None:
+        """What the coordinator said of itself last."""
+        return self.caller.status
+
+    async def open(self) -> None:
+        """Connect, and find the coordinator. Raises NoConnection, with a line that says what to do."""
+        await self.caller.open()
+        try:
+            await asyncio.wait_for(self._online.wait(), STATUS_S)
+        except asyncio.TimeoutError:
+            await self.close()
+            raise NoConnection(self._why_nobody_answers()) from None
+
+    async def close(self) -> None:
+        await self.caller.close()
+
+    async def __aenter__(self) -> AsyncClient:
+        try:
+            await self.open()
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def _learn(self, serverid: str) -> None:
+        if self._pins is not None:
+            broker = str(BrokerUrl.parse(self.endpoint.mqtt))
+            known = self._pins.known(broker, self.endpoint.topic_root)
+            if known and known != serverid:
+                self._changed = self._pins.changed(broker, self.endpoint.topic_root, serverid)
+                raise self._changed
+            if not known:
+                self._pins.learn(broker, self.endpoint.topic_root, serverid)
+
+    _changed: NoConnection | None = None
+
+    def _on_status(self, status: CoordinatorStatus) -> None:
+        if status.state == OFFLINE:
+            self._online.clear()
+        else:
+            self._online.set()
+
+    def _why_nobody_answers(self) -> str:
+        if self._changed is not None:
+            return str(self._changed)
+        where = f"at {BrokerUrl.parse(self.endpoint.mqtt)}"
+        if self.caller.status is not None:
+            return f"the coordinator {where} has stopped: start it again, or wait until it is back"
+        if self.endpoint.serverid and self.caller.dropped["status of another coordinator"]:
+            return (
+                f"another coordinator than {self.endpoint.serverid} is {where}:"
+                " correct COLONIES_SERVER_ID, or COLONIES_MQTT if this is the wrong broker"
+            )
+        return (
+            f"the broker {where} is there, but no coordinator has said so below the topic root"
+            f" {self.endpoint.topic_root!r}: start one, or correct COLONIES_MQTT or COLONIES_TOPIC_ROOT"
+        )
+
+    # -- asking
+
+    async def call(
+        self,
+        message: Message | Mapping[str, Any],
+        *,
+        colony: str | None = None,
+        timeout_s: float | None = None,
+        msgid: str = "",
+    ) -> Any:
+        """Ask, and return the value in the reply. `message` is one of `protocol.messages`, or the same as JSON.
+
+        `colony` is where the topic says it belongs, when that is not the client's colony. The same `msgid` in a later
+        call is the same call: it has one effect. Raises ColoniesError or NoConnection.
+        """
+        fields = message if isinstance(message, Mapping) else encode_message(message)
+        limit_s = self._timeout_s if timeout_s is None else timeout_s
+        try:
+            return await self.caller.call(fields, colony=colony, timeout_s=limit_s, msgid=msgid or None)
+        except NoConnection as silence:
+            if self._online.is_set():
+                raise
+            raise NoConnection(self._why_nobody_answers()) from silence
+
+    # -- waiting
+
+    async def wait(self, process: Process | str, timeout_s: float | None = None) -> Process:
+        """The process when it has succeeded. Raises ProcessFailed, ProcessCancelled, or WaitTimeout when the time is
+        over (the process goes on then)."""
+        ended = await self.wait_ended(process, timeout_s)
+        if ended.state is State.FAILED:
+            raise ProcessFailed(ended)
+        if ended.state is State.CANCELLED:
+            raise ProcessCancelled(ended)
+        return ended
+
+    async def wait_ended(self, process: Process | str, timeout_s: float | None = None) -> Process:
+        """The process when it has come to an end, whichever. Raises WaitTimeout."""
+        return await self._watching.wait(process, timeout_s)
+
+    async def submit_func_spec(self, spec: Any) -> Process:
+        mark = self._watching.mark()
+        process = await super().submit_func_spec(spec)
+        self._watching.submitted(process, mark)
+        return process
