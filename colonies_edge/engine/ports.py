@@ -109,8 +109,9 @@ class Store(Protocol):
         """Start a new journal segment; everything committed so far belongs to the checkpoint that follows."""
 
     def checkpoint(self, rows: Iterable[Write], segment: int) -> None:
-        """Write the rows (all tables as of that `rotate`) beside the old checkpoint and swap them; may run in a thread
-        of its own while `commit` goes on into the new segment. Raises StoreFailed; the old checkpoint then stays."""
+        """Write the rows (all tables as of that `rotate`, one after the other) beside the old checkpoint and swap them;
+        may run in a thread of its own while `commit` goes on into the new segment. Raises StoreFailed; then the old
+        checkpoint stays."""
 
     def close(self) -> None:
         """Release files and the lock on the folder."""
