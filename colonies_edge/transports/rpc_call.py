@@ -10,7 +10,7 @@ from colonies_edge.crypto.identity import Signer
 from colonies_edge.protocol.envelope import seal
 from colonies_edge.protocol.errors import ClockSkew, ColoniesError, TooManyRequests
 from colonies_edge.protocol.limits import FRESHNESS_S, TRY_FIRST_S, TRY_MAX_S
-from colonies_edge.protocol.messages import MESSAGES
+from colonies_edge.protocol.messages import MESSAGES, stamped
 from colonies_edge.transports.system import PartyClock, jitter, new_msgid
 
 # How long a call waits unless it says otherwise: five tries, over which a coordinator restarts.
@@ -98,6 +98,6 @@ class Sealer:
         if call.sealed is None or abs(now_ms - call.sealed[0]) > SEALED_MS_MAX:
             known = MESSAGES.get(str(call.message.get("msgtype")))
             signer = None if known is not None and known.unsigned else self._signer
-            stamped = {**call.message, "msgid": call.msgid, "ts": now_ms, "serverid": serverid}
-            call.sealed = now_ms, seal(stamped, signer).to_bytes()
+            message = stamped(dict(call.message), msgid=call.msgid, ts=now_ms, serverid=serverid)
+            call.sealed = now_ms, seal(message, signer).to_bytes()
         return call.sealed[1]
