@@ -24,7 +24,7 @@ from colonies_edge.transports.admission import password_of
 from colonies_edge.transports.mqtt import MqttLink
 from colonies_edge.transports.mqtt_rpc import RpcCaller
 from colonies_edge.transports.mqtt_socket import BrokerUrl, Tls
-from colonies_edge.transports.ports import Link
+from colonies_edge.transports.ports import PATIENCE_S, Link
 from colonies_edge.transports.rpc_call import CALL_S
 from colonies_edge.transports.system import PartyClock
 
@@ -41,18 +41,21 @@ class Endpoint:
     serverid: str = ""
     pins: Path | None = None  # the folder for what is learnt; None learns anew in each program
     tls: Tls | None = None
+    patience_s: float = PATIENCE_S  # how long opening tries before it gives up
 
     def link(self, signer: Signer, clock: PartyClock) -> MqttLink:
         """A connection to be, as `signer`: with the password of the address, else with a signed one."""
         url = BrokerUrl.parse(self.mqtt)
         if url.username:
-            return MqttLink(self.mqtt, tls=self.tls)
+            return MqttLink(self.mqtt, tls=self.tls, patience_s=self.patience_s)
         link: MqttLink
 
         def password() -> str:
             return password_of(signer, link.client_id, self.serverid, clock.now_ms())
 
-        link = MqttLink(self.mqtt, username=signer.identity, password=password, tls=self.tls)
+        link = MqttLink(
+            self.mqtt, username=signer.identity, password=password, tls=self.tls, patience_s=self.patience_s
+        )
         return link
 
 
