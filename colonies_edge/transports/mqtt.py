@@ -29,7 +29,7 @@ from colonies_edge.transports.ports import (
     check_size,
     filter_text,
 )
-from colonies_edge.transports.reconnecting import Backoff, TakeoverWatch, taken_over
+from colonies_edge.transports.reconnecting import HEALTHY_S, Backoff, TakeoverWatch, taken_over
 from colonies_edge.transports.signals import fire
 from colonies_edge.transports.system import new_conn
 
@@ -210,25 +210,35 @@ class MqttLink(LinkBase):
         self._outgoing.give_up(self._ended)
         self._subscribing.release()
 
+    def _fail(self, reason: Exception) -> None:
+        self._end(reason)
+        fire(self.on_failure, reason)
+
     # -- one connection after the other
 
     async def _stay_connected(self) -> None:
+        try:
+            while self._ended is None:
+                await self._connect_and_live()
+        finally:
+            self._vanish()
+
+    async def _connect_and_live(self) -> None:
         loop = asyncio.get_running_loop()
-        while self._ended is None:
-            self._hurry.clear()
-            try:
-                self._lost = loop.create_future()
-                await asyncio.wait_for(self._connect(), ATTEMPT_S)
-            except (OSError, ssl.SSLError, NoConnection, asyncio.TimeoutError) as error:
-                self._note_failed_attempt(error)
-            except Exception as error:
-                _log.exception("could not prepare a connection to %s", self.url)
-                self._note_failed_attempt(error)
-            else:
-                await self._live(loop)
-            if self._ended is None and not self._hurry.is_set():
-                with contextlib.suppress(asyncio.TimeoutError):
-                    await asyncio.wait_for(self._hurry.wait(), self._backoff.delay_s())
+        self._hurry.clear()
+        try:
+            self._lost = loop.create_future()
+            await asyncio.wait_for(self._connect(), ATTEMPT_S)
+        except (OSError, ssl.SSLError, NoConnection, asyncio.TimeoutError) as error:
+            self._note_failed_attempt(error)
+        except Exception as error:
+            _log.exception("could not prepare a connection to %s", self.url)
+            self._note_failed_attempt(error)
+        else:
+            await self._live(loop)
+        if self._ended is None and not self._hurry.is_set():
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._hurry.wait(), self._backoff.delay_s())
 
     def _note_failed_attempt(self, error: Exception) -> None:
         self._vanish()
@@ -238,7 +248,7 @@ class MqttLink(LinkBase):
         if self._watch is not None:
             self._watch.attempt_failed()
         if first and isinstance(error, NotAdmitted):
-            self._end(error)
+            self._fail(error)
 
     async def _connect(self) -> None:
         sock = await connect(self.url.host, self.url.port, self._tls)
@@ -274,6 +284,8 @@ class MqttLink(LinkBase):
             self._client.loop_misc()
             await asyncio.wait([self._lost], timeout=self._keepalive_s / 3)
         lived_s = loop.time() - since
+        if lived_s >= HEALTHY_S:
+            self._backoff.reset()
         reason = self._lost.result()
         if self._ended is None:
             fire(self.on_disconnect, reason)
@@ -281,9 +293,7 @@ class MqttLink(LinkBase):
             return
         _log.info("the connection to %s ended: %s", self.url, reason)
         if self._watch is not None and self._watch.lost(lived_s):
-            failure: Exception = taken_over(str(self.url), self.client_id)
-            self._end(failure)
-            fire(self.on_failure, failure)
+            self._fail(taken_over(str(self.url), self.client_id))
 
     def _vanish(self) -> None:
         if self._socket is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import shutil
 import signal
@@ -33,6 +34,7 @@ class Mosquitto:
         self._process: subprocess.Popen[bytes] | None = None
         self._config = self._folder / "mosquitto.conf"
         self._config.write_text(
+            f"user {getpass.getuser()}\n"  # started by root it becomes another user, who cannot read the test's files
             f"listener {self.port} 127.0.0.1\n"
             "set_tcp_nodelay true\n"
             "max_inflight_messages 1000\n"
