@@ -182,7 +182,7 @@ def commands() -> Iterator[tuple[str, Command]]:
             yield from ((f"{name} {subgroup.name} {command.name}", command) for command in subgroup.commands)
 
 
-@pytest.mark.parametrize(("name", "command"), commands())
+@pytest.mark.parametrize(("name", "command"), list(commands()))
 def test_every_command_has_a_line_in_the_tree_and_a_help_page(
     name: str, command: Command, capsys: pytest.CaptureFixture[str]
 ) -> None:

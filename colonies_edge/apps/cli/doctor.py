@@ -152,7 +152,9 @@ async def there(session: Session) -> AsyncIterator[Finding]:
         )
         return
     yield Finding(about="coordinator", verdict=OK, sentence=f"{wire.serverid} answers, signed")
-    yield _clock(wire.clock_offset_ms)
+    offset_ms = await wire.clock_offset_ms(config.colonyname)
+    if offset_ms is not None:
+        yield _clock(offset_ms)
     yield await _membership(session)
 
 
@@ -162,7 +164,9 @@ def _clock(offset_ms: int) -> Finding:
     return Finding(
         about="clock",
         verdict=WARNING if off > _CLOCK_WARNING_S else OK,
-        sentence=f"this machine is {off:.1f} s {ahead} the coordinator",
+        sentence=f"this machine is {off:.1f} s {ahead} the coordinator"
+        if off >= 1
+        else "agrees with the coordinator's",
         remedy=f"set it (timedatectl); it works up to {FRESHNESS_S} s, and beyond with one more round trip"
         if off > _CLOCK_WARNING_S
         else "",

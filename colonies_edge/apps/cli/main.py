@@ -90,7 +90,8 @@ def explain(error: Exception) -> tuple[str, int | None]:
     if isinstance(error, InvalidKey):
         return f"{line}; a private key is 64 hex digits, `{PROGRAM} security generate` makes one", USAGE
     if isinstance(error, NoConnection):
-        return f"{line}; `{PROGRAM} doctor` finds out more", NO_CONNECTION
+        hint = f"; `{PROGRAM} doctor` finds out more" if line.startswith("no answer") else ""
+        return f"{line}{hint}", NO_CONNECTION
     if isinstance(error, ColoniesError):
         return f"{line} (status {error.status}){_remedy(error.status)}", FAILED
     if isinstance(error, OSError):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from colonies_edge import __version__
 from colonies_edge.apps.cli.colony import COUNTERS
-from colonies_edge.apps.cli.config import without_password
 from colonies_edge.apps.cli.command import Command, Group, flag
+from colonies_edge.apps.cli.config import without_password
 from colonies_edge.apps.cli.numbers import identity
 from colonies_edge.apps.cli.session import Session
 from colonies_edge.apps.cli.show import word, yes_no

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from colonies_edge.apps.config import Config
-from colonies_edge.client.pinning import Pins
+from colonies_edge.apps.config import DEFAULT, ENVIRONMENT, FLAG, SECRETS, Config
+from colonies_edge.client.client import AsyncClient, Endpoint
+from colonies_edge.client.pinning import user_folder
 from colonies_edge.crypto.identity import InvalidKey, Signer, new_private_key
-from colonies_edge.protocol.errors import UsageError
-from colonies_edge.protocol.topics import Topics
-from colonies_edge.transports.admission import password_of
-from colonies_edge.transports.mqtt import MqttLink
-from colonies_edge.transports.mqtt_rpc import RpcCaller
-from colonies_edge.transports.system import PartyClock, entropy, new_msgid
+from colonies_edge.protocol.errors import ColoniesError, NoConnection, UsageError
+from colonies_edge.transports.ports import NotAdmitted
+from colonies_edge.transports.system import PartyClock, entropy
 
 # A person waits for the prompt: long enough for a coordinator that is just starting again, short enough to stay.
-PATIENCE_S = 5.0
+OPEN_S = 4.0
 ANSWER_S = 15.0
-# How long one subscription lasts, and how often the process is looked at anyway: events may be lost with a connection.
-_WATCH_S = 600
-_LOOK_S = 10.0
-_ENDED = (2, 3, 4)
+_LONG_AGO_MS = 86_400_000
 
 
 def signing_key(config: Config, key: str) -> str:
@@ -40,111 +36,86 @@ def signing_key(config: Config, key: str) -> str:
 class Wire:
     """One conversation with the coordinator."""
 
-    def __init__(self, config: Config, private_key: str, *, url: str = "", serverid: str = "") -> None:
+    def __init__(self, config: Config, private_key: str, *, mqtt: str = "", serverid: str = "") -> None:
+        self._config = config
         self._signer = _signer(config, private_key)
-        self._clock = PartyClock()
-        self._serverid = serverid or config.serverid
-        self._pins = Pins(Path(config.data_dir))
-        self._url = url or config.mqtt
-        self._root = config.topic_root
-        try:
-            self._link = self._new_link()
-            topics = Topics(config.topic_root)
-        except ValueError as error:
-            raise UsageError(
-                f"{error}; set COLONIES_MQTT and COLONIES_TOPIC_ROOT, or --mqtt and --topic-root"
-            ) from error
-        if not self._serverid:
-            self._serverid = self._pins.known(str(self._link.url), self._root)
-        self._caller = RpcCaller(
-            self._link,
-            topics,
-            self._signer,
-            colony=config.colonyname,
-            serverid=self._serverid,
-            learn=self._learn,
-            clock=self._clock,
+        self._endpoint = Endpoint(
+            mqtt=mqtt or config.mqtt,
+            topic_root=config.topic_root,
+            serverid=serverid or config.serverid,
+            pins=pins_folder(config),
+            patience_s=OPEN_S,
         )
-        self._events: dict[str, asyncio.Event] = {}
-        self._caller.on_event.append(self._on_event)
-
-    def _new_link(self) -> MqttLink:
-        """A login in the URL is a broker's account; without one the identity is the account, as at our own broker."""
-        from colonies_edge.transports.mqtt_socket import BrokerUrl
-
-        if BrokerUrl.parse(self._url).username:
-            return MqttLink(self._url, patience_s=PATIENCE_S)
-        return MqttLink(self._url, username=self._signer.identity, password=self._password, patience_s=PATIENCE_S)
-
-    def _password(self) -> str:
-        return password_of(self._signer, self._link.client_id, self._serverid, self._clock.now_ms())
-
-    def _learn(self, serverid: str) -> None:
-        self._pins.learn(str(self._link.url), self._root, serverid)
+        try:
+            self._client = AsyncClient(self._endpoint, self._signer, config.colonyname, timeout_s=ANSWER_S)
+        except ValueError as error:
+            remedy = "set COLONIES_MQTT and COLONIES_TOPIC_ROOT, or --mqtt and --topic-root"
+            raise UsageError(f"{error}; {remedy}") from error
 
     @property
     def serverid(self) -> str:
-        return self._caller.serverid
+        return self._client.serverid
 
-    @property
-    def clock_offset_ms(self) -> int:
-        """The coordinator's time minus this machine's, as far as it was learnt."""
-        status = self._caller.status
-        return self._clock.offset_ms if status is None else status.ts - self._clock.now_ms()
+    async def clock_offset_ms(self, colony: str) -> int | None:
+        """The coordinator's time minus this machine's: a request from 1970 is answered with the right time, which the
+        caller then keeps to. None when the coordinator did not answer with a time."""
+        clock = self._client.clock
+        clock.learn(_LONG_AGO_MS)
+        with contextlib.suppress(ColoniesError):
+            await self.ask({"msgtype": "getcolonymsg", "colonyname": colony}, colony=colony or "_")
+        if clock.now_ms() > 2 * _LONG_AGO_MS:
+            return clock.offset_ms
+        clock.learn(PartyClock().now_ms())
+        return None
 
     async def open(self) -> None:
-        await self._caller.open()
+        try:
+            await self._client.open()
+        except NoConnection as error:
+            await self._client.close()
+            raise type(error)(f"{error}{self._remedy(error)}") from error
+
+    def _remedy(self, error: NoConnection) -> str:
+        source = self._config.source("mqtt")
+        if isinstance(error, NotAdmitted):
+            pinned = f", and to be {self._endpoint.serverid}" if self._endpoint.serverid else ""
+            return f"; the coordinator there has to know {self._signer.identity}{pinned}"
+        if source in (FLAG, ENVIRONMENT, DEFAULT):
+            return f"; is it running? The address is the {source}'s" if source != DEFAULT else "; is it running?"
+        return f"; the address is from {source}: is `colonies-edge dev` running in this folder?"
 
     async def close(self) -> None:
-        await self._caller.close()
+        await self._client.close()
 
     async def ask(self, message: dict[str, Any], *, colony: str, patience_s: float = 0) -> Any:
-        return await self._caller.call(message, colony=colony, timeout_s=ANSWER_S + patience_s)
+        return await self._client.call(message, colony=colony, timeout_s=ANSWER_S + patience_s)
 
     async def finished(self, processid: str, *, colony: str) -> dict[str, Any]:
-        """Wait until a process has ended: told by an event, and looked at now and then in case that was lost."""
-        while True:
-            subscription = new_msgid()
-            self._events[subscription] = ended = asyncio.Event()
-            watch = {
-                "msgtype": "subscribeprocessmsg",
-                "colonyname": colony,
-                "processid": processid,
-                "state": _ENDED[0],
-                "states": list(_ENDED),
-                "timeout": _WATCH_S,
-            }
-            await self._caller.call(watch, colony=colony, timeout_s=ANSWER_S, msgid=subscription)
-            for _ in range(int(_WATCH_S / _LOOK_S)):
-                process: dict[str, Any] = await self.ask(
-                    {"msgtype": "getprocessmsg", "processid": processid}, colony=colony
-                )
-                if process["state"] in _ENDED:
-                    return process
-                try:
-                    await asyncio.wait_for(ended.wait(), _LOOK_S)
-                except asyncio.TimeoutError:
-                    continue
+        """Wait until a process has ended, successfully or not; its JSON."""
+        await self._client.wait_ended(processid)
+        process: dict[str, Any] = await self.ask({"msgtype": "getprocessmsg", "processid": processid}, colony=colony)
+        return process
 
-    def _on_event(self, subscription: str, number: int, value: Any) -> None:
-        if subscription in self._events:
-            self._events[subscription].set()
+
+def pins_folder(config: Config) -> Path:
+    """Where a coordinator learnt on first use is remembered: with the colony's data, else with the person's files."""
+    folder = Path(config.data_dir)
+    return folder if config.source("data_dir") != DEFAULT or folder.is_dir() else user_folder(os.environ)
 
 
 def _signer(config: Config, private_key: str) -> Signer:
     try:
         return Signer(private_key)
     except InvalidKey as error:
-        names = [name for name in ("prvkey", "executor_prvkey", "colony_prvkey", "server_prvkey")]
-        name = next((name for name in names if getattr(config, name) == private_key), "prvkey")
+        name = next((name for name in sorted(SECRETS) if getattr(config, name) == private_key), "prvkey")
         raise UsageError(f"{config.describe(name)}: {error}; a private key is 64 hex digits") from error
 
 
-def asker(config: Config, url: str, serverid: str) -> Callable[[str, str, dict[str, Any]], Awaitable[Any]]:
+def asker(config: Config, mqtt: str, serverid: str) -> Callable[[str, str, dict[str, Any]], Awaitable[Any]]:
     """Ask a coordinator as different people, one connection per question."""
 
     async def ask(private_key: str, colony: str, message: dict[str, Any]) -> Any:
-        wire = Wire(config, private_key, url=url, serverid=serverid)
+        wire = Wire(config, private_key, mqtt=mqtt, serverid=serverid)
         await wire.open()
         try:
             return await wire.ask(message, colony=colony)
