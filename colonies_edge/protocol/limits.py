@@ -52,6 +52,15 @@ CONNECTIONS_MAX = 10_000  # sockets of the embedded broker; file descriptors end
 CONNECT_ATTEMPTS_PER_MINUTE = 60  # per address: a device that reconnects every second is tolerated, guessing is not
 OFFLINE_QUEUE_MAX = 100  # messages the broker keeps for a session that is away; readymsg re-offers what is dropped
 
+# --- work that starts by itself --------------------------------------------------------------------------------------
+CRON_EXPRESSION_CHARS_MAX = 1_000  # every second, minute and hour spelt out in lists has 420
+CRONS_PER_COLONY_MAX = 10_000  # each is a timer; ten times what the benchmark starts in one second
+GENERATORS_PER_COLONY_MAX = 10_000  # each is a row and at most one timer
+GENERATOR_ARGS_MAX = 10_000  # of one workflow: each is a row until then, and all leave in one journal record of 1 MB
+GENERATOR_ARGS_BYTES_MAX = 131_072  # of one workflow, as JSON: with the rest of a process they must fit a message
+LOCATIONS_PER_COLONY_MAX = 1_000  # they are listed in one reply
+DESCRIPTION_CHARS_MAX = 1_024  # a few sentences about a place
+
 # --- history ---------------------------------------------------------------------------------------------------------
 FINISHED_IN_MEMORY_MAX = 5_000  # about 2 KiB each: 10 MB of the 45 MB that an idle coordinator may use
 FINISHED_KEEP_S = 3_600  # waiting clients read their result within the hour from memory; later reads use the archive
