@@ -1,8 +1,6 @@
-"""A coordinator as a program: key, data folder, broker, signals, and one clear line when something cannot be."""
+"""A coordinator put together: key, data folder, broker, and the order in which they start and end."""
 
 import asyncio
-import logging
-import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -14,11 +12,9 @@ from colonies_edge.apps.coordinator.coordinator import Coordinator
 from colonies_edge.apps.keys import keep_key
 from colonies_edge.crypto.identity import Signer
 from colonies_edge.engine.ports import Settings
-from colonies_edge.protocol.errors import ColoniesError, NoConnection, UsageError
 from colonies_edge.protocol.limits import REMEMBER_S
 from colonies_edge.protocol.model import Backend
 from colonies_edge.protocol.topics import Topics
-from colonies_edge.storage.errors import StoreFailed
 from colonies_edge.storage.file_store import open_store
 from colonies_edge.transports.admission import PasswordChecker
 from colonies_edge.transports.mqtt import MqttLink
@@ -26,15 +22,9 @@ from colonies_edge.transports.mqtt_socket import BrokerUrl, Tls
 from colonies_edge.transports.ports import Link
 from colonies_edge.transports.system import SystemClock
 
-_log = logging.getLogger(__name__)
-
 Durability = Literal["always"] | int  # or an interval in ms
 
 SERVER_KEY = "server.key"
-
-EXIT_FAILED = 1
-EXIT_USAGE = 2
-EXIT_NO_CONNECTION = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,18 +113,6 @@ async def _forget(checker: PasswordChecker) -> None:
         checker.forget_idle()
 
 
-async def serve(options: Options) -> None:
-    """Run until SIGTERM or SIGINT. Raises what `coordinating` and `Coordinator.run` raise."""
-    loop = asyncio.get_running_loop()
-    stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    async with coordinating(options) as running:
-        _log.info("coordinator %s listens on %s, data in %s", running.server_id, running.url, options.data)
-        await run_until(running.coordinator, stopping)
-        _log.info("stopping")
-
-
 async def run_until(coordinator: Coordinator, stopping: asyncio.Event) -> None:
     """Run until the event is set, or raise what ended the coordinator."""
     work = asyncio.create_task(coordinator.run())
@@ -147,22 +125,3 @@ async def run_until(coordinator: Coordinator, stopping: asyncio.Event) -> None:
         stop.cancel()
         work.cancel()
         await asyncio.gather(work, stop, return_exceptions=True)
-
-
-def run_coordinator(options: Options) -> int:
-    """`serve`, with an exit code, and what went wrong in one line of the log."""
-    try:
-        asyncio.run(serve(options))
-    except (StoreFailed, ColoniesError) as error:
-        _log.critical("%s", error)
-        return EXIT_FAILED
-    except UsageError as error:
-        _log.critical("%s", error)
-        return EXIT_USAGE
-    except NoConnection as error:
-        _log.critical("%s", error)
-        return EXIT_NO_CONNECTION
-    except OSError as error:
-        _log.critical("the coordinator cannot start: %s", error)
-        return EXIT_FAILED
-    return 0
