@@ -53,12 +53,17 @@ class LoopThread:
     def _run(self) -> None:
         try:
             self._loop.run_forever()
-            tasks = asyncio.all_tasks(self._loop)
-            for task in tasks:
-                task.cancel()
-            self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+            self._loop.run_until_complete(end_all_tasks())
         finally:
             self._loop.close()
+
+
+async def end_all_tasks() -> None:
+    """Cancel whatever else runs in this loop, and let it clean up."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 class ProcessHandle:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ from colonies_edge.transports.mqtt_socket import BrokerUrl, Tls
 from colonies_edge.transports.ports import PATIENCE_S, Link
 from colonies_edge.transports.rpc_call import CALL_S
 from colonies_edge.transports.system import PartyClock
+
+_log = logging.getLogger(__name__)
 
 # The coordinator's retained status comes with the first packets; a coordinator that restarts is back in this time.
 STATUS_S = 5.0
@@ -144,7 +147,10 @@ class AsyncClient(MemberCalls, ProcessCalls):
                 self._changed = self._pins.changed(broker, self.endpoint.topic_root, serverid)
                 raise self._changed
             if not known:
-                self._pins.learn(broker, self.endpoint.topic_root, serverid)
+                try:
+                    self._pins.learn(broker, self.endpoint.topic_root, serverid)
+                except OSError as error:  # a read-only home: every program starts anew to learn
+                    _log.warning("the coordinator's identity cannot be remembered: %s", error)
 
     _changed: NoConnection | None = None
 

@@ -65,6 +65,7 @@ class Outbox:
         self._later: asyncio.TimerHandle | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="outbox")
         self._rewrite = False  # the file is not what memory says: write it anew at the next occasion
+        self._closed = False
         self._file = -1
         self._size = self._lines = 0
         try:
@@ -104,7 +105,7 @@ class Outbox:
 
     def forget(self, key: Key) -> None:
         """The signed reply came."""
-        if self._entries.pop(key, None) is None:
+        if self._entries.pop(key, None) is None or self._closed:
             return
         self._due += _line({"done": list(key)})
         if self._later is None and self._writer is None:
@@ -113,7 +114,7 @@ class Outbox:
     async def close(self) -> None:
         """Write what is due and let another process have the folder."""
         try:
-            if self._due:
+            if self._due and not self._closed:
                 self._start_writing()
             if self._writer is not None:
                 await self._writer
@@ -122,6 +123,9 @@ class Outbox:
 
     def abandon(self) -> None:
         """Let go at once; what is in memory only is lost, as if power had been."""
+        if self._closed:
+            return
+        self._closed = True
         if self._later is not None:
             self._later.cancel()
         self._thread.shutdown()

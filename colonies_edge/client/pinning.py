@@ -9,8 +9,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 from colonies_edge.protocol.errors import NoConnection
+from colonies_edge.transports.system import new_msgid
 
 FOLDER = "known_coordinators"
+NAME_CHARS_MAX = 255  # of a file; brokers whose names agree in so many characters would share a pin, which only refuses
 _IDENTITY = re.compile(r"[0-9a-f]{64}")
 
 
@@ -39,7 +41,7 @@ class Pins:
         """Remember, if nothing is known yet. Raises CoordinatorChanged when another one is known."""
         path = self.path(broker, root)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        beside = path.with_name(f"{path.name}.{os.getpid()}")
+        beside = path.with_name(f".{new_msgid()}")
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(f"{serverid}\n")
@@ -61,7 +63,7 @@ class Pins:
         )
 
     def path(self, broker: str, root: str) -> Path:
-        return self._folder / quote(f"{broker} {root}", safe="")
+        return self._folder / quote(f"{broker} {root}", safe=" ")[:NAME_CHARS_MAX]
 
 
 def user_folder(environ: Mapping[str, str]) -> Path:

@@ -15,6 +15,7 @@ from colonies_edge.apps.executor.context import Context
 from colonies_edge.apps.executor.functions import DoesNotFit, RegisteredFunction, errors_of, output_of
 from colonies_edge.apps.executor.jobs import Done, Failed, Job, Result, Returned
 from colonies_edge.apps.executor.threads import JobThreads, Ticket
+from colonies_edge.client.blocking import end_all_tasks
 
 _log = logging.getLogger(__name__)
 
@@ -108,10 +109,7 @@ class CoroutineThread:
     def _run(self) -> None:
         try:
             self._loop.run_forever()
-            tasks = asyncio.all_tasks(self._loop)
-            for task in tasks:
-                task.cancel()
-            self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+            self._loop.run_until_complete(end_all_tasks())
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         finally:
             self._loop.close()

@@ -43,6 +43,8 @@ class ProcessNotes:
         self._scheduled = False
         self._sender: asyncio.Task[None] | None = None
         self._refused = False
+        self._finishing = False
+        self._pause: asyncio.Future[None] | None = None
 
     def log(self, text: str) -> None:
         size = len(text.encode("utf-8", "replace"))
@@ -61,6 +63,9 @@ class ProcessNotes:
 
     async def finish(self) -> None:
         """Send what is left; after a while without an answer the rest is given up, so that the close goes out."""
+        self._finishing = True
+        if self._pause is not None and not self._pause.done():
+            self._pause.set_result(None)
         with self._lock:
             self._say_what_was_left_out()
         if self._waiting or self._sender is not None:
@@ -94,9 +99,9 @@ class ProcessNotes:
                 if not self._waiting:
                     self._say_what_was_left_out()
                 await self._send(self._next())
-                if self._waiting:
-                    continue
-                await asyncio.sleep(BATCH_S)
+                if not self._finishing:  # a stream in small pieces becomes few messages
+                    self._pause = self._loop.create_future()
+                    await asyncio.wait((self._pause,), timeout=BATCH_S)
         except ColoniesError as error:
             self._refused = True
             _log.warning("the log of process %s ends here: %s", self._processid, error)

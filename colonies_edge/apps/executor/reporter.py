@@ -54,7 +54,7 @@ def failure(processid: str, attempt: int, errors: tuple[str, ...]) -> Entry:
 
 
 class Reporter:
-    """Owns the outbox. A result leaves it when the coordinator has answered with its signature, whatever the answer."""
+    """A result leaves the outbox when the coordinator has answered with its signature, whatever the answer."""
 
     def __init__(self, caller: Caller, outbox: Outbox, *, answered: Callable[[Key], None]) -> None:
         self._caller = caller
@@ -92,10 +92,10 @@ class Reporter:
         while self._sending:
             await asyncio.wait(set(self._sending.values()))
 
-    async def close(self) -> None:
+    def close(self) -> None:
+        """Stop sending; what is in the outbox stays there."""
         for task in self._sending.values():
             task.cancel()
-        await self._outbox.close()
 
     def _start(self, entry: Entry) -> None:
         if entry.key not in self._sending:

@@ -76,7 +76,7 @@ class Runtime:
             link.on_connect.remove(self._enter)
             for task in (*keeping, *self._tasks, *([self._entering] if self._entering else [])):
                 task.cancel()
-            await self._reporter.close()
+            self._reporter.close()
 
     async def _drain(self, hurry: asyncio.Event) -> None:
         self._draining = True

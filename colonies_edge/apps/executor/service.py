@@ -7,7 +7,8 @@ import contextlib
 import logging
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from typing import Any
 
 from colonies_edge.apps.executor.functions import RegisteredFunction
 from colonies_edge.apps.executor.jobs import Worker
@@ -98,24 +99,32 @@ async def serve(
 async def _connected(settings: ExecutorSettings, membership: Membership) -> AsyncClient:
     pause_s = float(TRY_FIRST_S)
     said = ""
+    enrolled = False
     while True:
-        client = AsyncClient(settings.endpoint, settings.signer, settings.registration.colonyname, executor=True)
         try:
-            await client.open()
-            return client
+            return await _opened(settings)
         except NotAdmitted as error:
-            problem = await _enrol(settings, membership) or str(error)
+            problem = str(error) if enrolled else await _enrol(settings, membership)
+            if not problem:
+                enrolled = True
+                continue
         except NoConnection as error:
             problem = str(error)
-        except BaseException:
-            await client.close()
-            raise
-        await client.close()
         if problem != said:  # once, not every half minute of a night without a network
             _log.warning("%s; trying again", problem)
             said = problem
         await asyncio.sleep(jitter(pause_s))
         pause_s = min(2 * pause_s, float(TRY_MAX_S))
+
+
+async def _opened(settings: ExecutorSettings) -> AsyncClient:
+    client = AsyncClient(settings.endpoint, settings.signer, settings.registration.colonyname, executor=True)
+    try:
+        await client.open()
+    except BaseException:
+        await client.close()
+        raise
+    return client
 
 
 async def _enrol(settings: ExecutorSettings, membership: Membership) -> str:
@@ -132,9 +141,9 @@ async def _enrol(settings: ExecutorSettings, membership: Membership) -> str:
     return ""
 
 
-async def _unless(stop: asyncio.Event, opening: object) -> AsyncClient | None:
+async def _unless(stop: asyncio.Event, opening: Coroutine[Any, Any, AsyncClient]) -> AsyncClient | None:
     """What comes of `opening`, or None when the wish to stop comes first."""
-    task: asyncio.Task[AsyncClient] = asyncio.ensure_future(opening)  # type: ignore[call-overload]
+    task = asyncio.ensure_future(opening)
     stopped = asyncio.ensure_future(stop.wait())
     try:
         await asyncio.wait((task, stopped), return_when=asyncio.FIRST_COMPLETED)
