@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import stat
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,35 +12,10 @@ from typing import Any
 import pytest
 
 from colonies_edge.apps import config
-from colonies_edge.apps.cli import main
 from colonies_edge.crypto.identity import identity_of
+from tests.support.colony import Dev, Shell, typed
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 KEY = "ba949fa134981372d6da62b6a56f336ab4d843b22c02a4257dcf7d0d73097514"
-
-
-class Dev:
-    """A `colonies-edge dev` in a folder of its own."""
-
-    def __init__(self, folder: Path, *words: str, **variables: str) -> None:
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("COLONIES_")}
-        self.folder = folder
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "colonies_edge", "dev", "--json", *words],
-            cwd=folder,
-            env={**clean, "PYTHONPATH": str(REPOSITORY), **variables},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        self.ready: dict[str, Any] = json.loads(line) if line else {}
-
-    def stop(self, number: int = signal.SIGINT) -> tuple[int, str]:
-        self.process.send_signal(number)
-        _, said = self.process.communicate()
-        return self.process.returncode, said
 
 
 @pytest.fixture(scope="module")
@@ -51,30 +23,6 @@ def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
     running = Dev(tmp_path_factory.mktemp("colony"), "--port", "0")
     yield running
     running.stop()
-
-
-class Shell:
-    """Commands typed in the folder of the colony."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-        self.err = ""
-
-    def run(self, *words: str, code: int = 0) -> str:
-        found = main(words)
-        said = self._capsys.readouterr()
-        self.err = said.err
-        assert found == code, said.err
-        return said.out
-
-    def json(self, *words: str) -> Any:
-        return json.loads(self.run(*words, "--json"))
-
-    def refused(self, *words: str, code: int) -> str:
-        """The one line on stderr."""
-        assert self.run(*words, code=code) == ""
-        assert self.err.startswith("colonies-edge: ") and self.err.count("\n") == 1, self.err
-        return self.err
 
 
 @pytest.fixture
@@ -225,7 +173,7 @@ def test_waiting_ends_with_the_process_however_it_ends(dev: Dev, shell: Shell, t
     me = executor(shell, tmp_path, "ends", "ends")
     path = spec(tmp_path, conditions={"executortype": "ends"})
     for verdict, code in (("close", 0), ("fail", 1), ("cancel", 1)):
-        waiting = typed(dev, "function", "submit", "--spec", path, "--wait", "--json")
+        waiting = typed(dev.folder, "function", "submit", "--spec", path, "--wait", "--json")
         processid = shell.json("process", "assign", "--timeout", "20", *me)["processid"]
         words = {"close": ["--out", "x", *me], "fail": ["--errors", "it broke", *me], "cancel": []}[verdict]
         shell.run("process", verdict, "-p", processid, *words)
@@ -244,7 +192,7 @@ def test_waiting_ends_with_the_process_however_it_ends(dev: Dev, shell: Shell, t
 def test_following_prints_the_log_and_then_the_output(dev: Dev, shell: Shell, tmp_path: Path) -> None:
     me = executor(shell, tmp_path, "logs", "logs")
     waiting = typed(
-        dev, "function", "exec", "--func", "f", "--targettype", "logs", "--follow", "--wait", "--out", "--quiet"
+        dev.folder, "function", "exec", "--func", "f", "--targettype", "logs", "--follow", "--wait", "--out", "--quiet"
     )
     processid = shell.json("process", "assign", "--timeout", "20", *me)["processid"]
     assert waiting.stdout is not None
@@ -356,16 +304,3 @@ def test_doctor_finds_a_devenv_that_others_can_read(dev: Dev, shell: Shell) -> N
     finally:
         path.chmod(0o600)
     assert "chmod 600 ./.colonies-edge/devenv" in text
-
-
-def typed(dev: Dev, *words: str) -> subprocess.Popen[str]:
-    """A command in a process of its own, in the colony's folder."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("COLONIES_")}
-    return subprocess.Popen(
-        [sys.executable, "-m", "colonies_edge", *words],
-        cwd=dev.folder,
-        env={**clean, "PYTHONPATH": str(REPOSITORY), "PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )

@@ -166,7 +166,7 @@ def test_an_executor_shows_itself_its_hardware_and_its_functions() -> None:
 
 
 def test_functions_of_several_executors_are_merged_by_the_number_of_calls() -> None:
-    one = {
+    one: dict[str, Any] = {
         "executortype": "t",
         "funcname": "f",
         "executorname": "b",

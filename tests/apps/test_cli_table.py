@@ -49,7 +49,7 @@ def test_a_long_title_widens_the_table() -> None:
 
 
 def test_colour_is_around_the_text_and_changes_no_widths() -> None:
-    rows = [[Cell("failed", "red")], ["ok"]]
+    rows: list[list[str | Cell]] = [[Cell("failed", "red")], ["ok"]]
     plain = grid([Column("State")], rows, Style(unicode=True))
     coloured = grid([Column("State")], rows, Style(unicode=True, colour=True))
     assert "\x1b[31mfailed\x1b[0m" in coloured

@@ -83,6 +83,9 @@ _SETTINGS: Mapping[str, Setting] = MappingProxyType(
             Setting(("--serverid",), "serverid", "the coordinator's identity; no other is believed", "ID"),
             Setting(("--topic-root",), "topic_root", "first levels of every topic (colonies)"),
             Setting(("--colonyname",), "colonyname", "the colony", "NAME"),
+            Setting(("--name", "--executorname"), "executorname", "the executor's name", "NAME"),
+            Setting(("--executortype",), "executortype", "the executor's type", "TYPE"),
+            Setting(("--data",), "data_dir", "where keys and unsent results are kept (.colonies-edge)", "DIR"),
             Setting(("--prvkey",), "prvkey", "the user's or executor's private key", "KEY"),
             Setting(("--prvkey",), "executor_prvkey", "the executor's private key", "KEY"),
             Setting(("--colonyprvkey",), "colony_prvkey", "the colony owner's private key", "KEY"),
@@ -139,16 +142,17 @@ def add_command(parser: argparse.ArgumentParser, command: Command) -> None:
         for setting in settings:
             group.add_argument(*setting.names, dest=f"set_{setting.dest}", metavar=setting.metavar, help=setting.help)
         if command.connects:
-            _add_host_and_port(group, command)
+            _add_broker_flags(group, command)
     add_common(parser)
 
 
-def _add_host_and_port(group: argparse._ArgumentGroup, command: Command) -> None:
+def _add_broker_flags(group: argparse._ArgumentGroup, command: Command) -> None:
     taken = {name for option in _own(command) for name in option.names}
     if "--host" not in taken:
         group.add_argument("--host", dest="set_host", metavar="HOST", help="the broker's host, in place of --mqtt")
     if "--port" not in taken:
         group.add_argument("--port", dest="set_port", metavar="PORT", type=int, help="the broker's port")
+    group.add_argument("--skip-tls-verify", action="store_true", help="believe any broker; messages stay signed")
 
 
 _URL_PARTS = ("set_host", "set_port")

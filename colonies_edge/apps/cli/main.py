@@ -51,7 +51,6 @@ def _run(words: Sequence[str]) -> int:
 
 
 def _run_command(args: argparse.Namespace) -> int:
-    import asyncio
     import inspect
 
     from colonies_edge.apps.cli.session import Declined, Session
@@ -60,6 +59,8 @@ def _run_command(args: argparse.Namespace) -> int:
     session = Session(args, console)
     try:
         if inspect.iscoroutinefunction(args.command.run):
+            import asyncio
+
             return asyncio.run(session.run())
         code: int = args.command.run(session)
         return code

@@ -76,7 +76,8 @@ class Session:
         if self._wire is None:
             from colonies_edge.apps.cli.wire import Wire, signing_key
 
-            self._wire = Wire(self.config, signing_key(self.config, self.command.key))
+            key = signing_key(self.config, self.command.key)
+            self._wire = Wire(self.config, key, trust_any_broker=self.args.skip_tls_verify)
             await self._wire.open()
         return self._wire
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Awaitable, Callable
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 from colonies_edge.apps.config import DEFAULT, ENVIRONMENT, FLAG, SECRETS, Config
-from colonies_edge.client.client import AsyncClient, Endpoint
-from colonies_edge.client.pinning import user_folder
+from colonies_edge.apps.sdk import endpoint_of
+from colonies_edge.client.client import AsyncClient
 from colonies_edge.crypto.identity import InvalidKey, Signer, new_private_key
 from colonies_edge.protocol.errors import ColoniesError, NoConnection, UsageError
+from colonies_edge.transports.mqtt_socket import Tls
 from colonies_edge.transports.ports import NotAdmitted
 from colonies_edge.transports.system import PartyClock, entropy
 
@@ -36,16 +36,13 @@ def signing_key(config: Config, key: str) -> str:
 class Wire:
     """One conversation with the coordinator."""
 
-    def __init__(self, config: Config, private_key: str, *, mqtt: str = "", serverid: str = "") -> None:
+    def __init__(
+        self, config: Config, private_key: str, *, mqtt: str = "", serverid: str = "", trust_any_broker: bool = False
+    ) -> None:
         self._config = config
         self._signer = _signer(config, private_key)
-        self._endpoint = Endpoint(
-            mqtt=mqtt or config.mqtt,
-            topic_root=config.topic_root,
-            serverid=serverid or config.serverid,
-            pins=pins_folder(config),
-            patience_s=OPEN_S,
-        )
+        found = endpoint_of(config, tls=Tls(insecure=True) if trust_any_broker else None)
+        self._endpoint = replace(found, mqtt=mqtt or found.mqtt, serverid=serverid or found.serverid, patience_s=OPEN_S)
         try:
             self._client = AsyncClient(self._endpoint, self._signer, config.colonyname, timeout_s=ANSWER_S)
         except ValueError as error:
@@ -95,12 +92,6 @@ class Wire:
         await self._client.wait_ended(processid)
         process: dict[str, Any] = await self.ask({"msgtype": "getprocessmsg", "processid": processid}, colony=colony)
         return process
-
-
-def pins_folder(config: Config) -> Path:
-    """Where a coordinator learnt on first use is remembered: with the colony's data, else with the person's files."""
-    folder = Path(config.data_dir)
-    return folder if config.source("data_dir") != DEFAULT or folder.is_dir() else user_folder(os.environ)
 
 
 def _signer(config: Config, private_key: str) -> Signer:

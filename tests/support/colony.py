@@ -1,0 +1,82 @@
+"""A colony started by `dev` in a process of its own, and a person who types commands in its folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from colonies_edge.apps.cli import main
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """This one without the settings of whoever runs the tests."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("COLONIES_")}
+    return {**clean, "PYTHONPATH": str(REPOSITORY), "PYTHONUNBUFFERED": "1", **variables}
+
+
+class Dev:
+    """A `colonies-edge dev` in a folder of its own."""
+
+    def __init__(self, folder: Path, *words: str, **variables: str) -> None:
+        self.folder = folder
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "colonies_edge", "dev", "--json", *words],
+            cwd=folder,
+            env=environment(**variables),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        self.ready: dict[str, Any] = json.loads(line) if line else {}
+
+    def stop(self, number: int = signal.SIGINT) -> tuple[int, str]:
+        self.process.send_signal(number)
+        _, said = self.process.communicate()
+        return self.process.returncode, said
+
+
+class Shell:
+    """Commands typed in the folder of the colony."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+        self.err = ""
+
+    def run(self, *words: str, code: int = 0) -> str:
+        found = main(words)
+        said = self._capsys.readouterr()
+        self.err = said.err
+        assert found == code, said.err
+        return said.out
+
+    def json(self, *words: str) -> Any:
+        return json.loads(self.run(*words, "--json"))
+
+    def refused(self, *words: str, code: int) -> str:
+        """The one line on stderr."""
+        assert self.run(*words, code=code) == ""
+        assert self.err.startswith("colonies-edge: ") and self.err.count("\n") == 1, self.err
+        return self.err
+
+
+def typed(folder: Path, *words: str) -> subprocess.Popen[str]:
+    """A command in a process of its own, in the colony's folder."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "colonies_edge", *words],
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
