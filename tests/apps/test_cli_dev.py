@@ -169,6 +169,7 @@ def test_a_coordinator_makes_a_server_key_and_founds_what_the_environment_names(
     )
     assert coordinator.stderr is not None
     line = coordinator.stderr.readline()
+    assert coordinator.stderr.readline().startswith("Colony lab")
     mqtt = line.split(" at ")[1].split(",")[0]
     try:
         assert (tmp_path / "d" / "server.key").stat().st_mode & 0o777 == 0o600

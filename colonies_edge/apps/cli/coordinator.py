@@ -67,6 +67,7 @@ async def _found(session: Session, running: Running, identities: Identities) -> 
 
     try:
         await dev.found(identities, asker(session.config, running.url, running.server_id))
+        session.console.info(f"Colony {identities.colonyname} and what the environment says of it are there")
     except (ColoniesError, NoConnection) as error:
         what = f"colony {identities.colonyname} could not be made sure of: {error}"
         session.console.warn(f"{what}; if it is new, `{PROGRAM} colony add` and `{PROGRAM} user add` make it")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,30 +26,41 @@ _STATE_SUCCESS = 2
 
 
 async def run(session: Session) -> int:
+    """The folder with everything in it goes, however this ends."""
+    this = asyncio.current_task()
+    assert this is not None
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, this.cancel)
+    try:
+        with tempfile.TemporaryDirectory(prefix="colonies-edge-demo-") as name:
+            return await _in_folder(session, Path(name))
+    except asyncio.CancelledError:
+        return INTERRUPTED
+
+
+async def _in_folder(session: Session, folder: Path) -> int:
     """Whatever the environment and the folder say: a demonstration must not end in somebody's colony."""
     from colonies_edge.apps import dev
     from colonies_edge.apps.cli import services
     from colonies_edge.apps.cli.wire import asker
     from colonies_edge.apps.coordinator import Options
 
-    with tempfile.TemporaryDirectory(prefix="colonies-edge-demo-") as name:
-        folder = Path(name)
-        nothing = settings.load(environ={}, devenv=folder / settings.DEVENV)
-        identities = dev.used_or_made(nothing, folder)
-        options = Options(data=folder / settings.COORDINATOR_FOLDER, port=0, server_prvkey=identities.server_prvkey)
-        stopping = asyncio.Event()
-        ended: list[int] = []
+    devenv = folder / settings.DEVENV
+    nothing = settings.load(environ={}, devenv=devenv)
+    identities = dev.used_or_made(nothing, folder)
+    options = Options(data=folder / settings.COORDINATOR_FOLDER, port=0, server_prvkey=identities.server_prvkey)
+    stopping = asyncio.Event()
+    ended: list[int] = []
 
-        async def ready(running: Running) -> None:
-            await dev.found(identities, asker(nothing, running.url, running.server_id))
-            devenv = folder / settings.DEVENV
-            settings.write_devenv(devenv, dev.devenv_of(identities, running.url, nothing.topic_root))
-            flags: dict[str, str | None] = {**_EXECUTOR, "data_dir": name}
-            ended.append(await _one_job(session, settings.load(flags, environ={}, devenv=devenv)))
-            stopping.set()
+    async def ready(running: Running) -> None:
+        await dev.found(identities, asker(nothing, running.url, running.server_id))
+        settings.write_devenv(devenv, dev.devenv_of(identities, running.url, nothing.topic_root))
+        flags: dict[str, str | None] = {**_EXECUTOR, "data_dir": str(folder)}
+        ended.append(await _one_job(session, settings.load(flags, environ={}, devenv=devenv)))
+        stopping.set()
 
-        await services.run(options, ready, stopping, busy="try again")
-        return ended[0]
+    await services.run(options, ready, stopping, busy="try again")
+    return ended[0]
 
 
 async def _one_job(session: Session, config: Config) -> int:

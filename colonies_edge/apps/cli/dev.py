@@ -53,6 +53,7 @@ def _greet(session: Session, running: Running, identities: Identities, folder: P
         "colonyname": identities.colonyname,
         "devenv": devenv,
     }
+    _warn_about_other_settings(session, console, running, devenv)
     if session.shown_as_json(values):
         console.flush()
         return
@@ -60,7 +61,6 @@ def _greet(session: Session, running: Running, identities: Identities, folder: P
     console.info("Next, in other terminals of this folder:")
     console.info(f"  {PROGRAM} executor os start --name testexecutor --executortype cli")
     console.info(f"  {PROGRAM} function submit --spec sayhello.json --wait --out")
-    _warn_about_other_settings(session, console, running, devenv)
 
 
 def _warn_about_other_settings(session: Session, console: Console, running: Running, devenv: str) -> None:

@@ -80,7 +80,15 @@ def load_group(name: str) -> Group:
 
 def _load(module: str) -> Callable[[Any, Sequence[str]], None]:
     """What adds a group to the parser; a module without a table brings a parser of its own."""
-    loaded = importlib.import_module(f"{__package__}.{module}")
+    name = f"{__package__}.{module}"
+    try:
+        loaded = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+        word = module.replace("_", "-")
+        missing = f"`{PROGRAM} {word}` is not in this file, which is for executors"
+        raise UsageError(f"{missing}; it is in {PROGRAM}.pyz") from error
     if hasattr(loaded, "GROUP"):
         return lambda sub, rest: add_group(sub, loaded.GROUP, rest, PROGRAM)
     attach: Callable[[Any], Any] = loaded.attach
