@@ -57,6 +57,7 @@ class Rule:
 # How to find the object behind an id: kind -> (step, id or message) -> object with a `colonyname`, or None.
 FINDERS: dict[str, Callable[[Step, Any], Any]] = {
     "process": lambda step, key: step.process(key),
+    "graph": lambda step, key: step.graph(key),
     "executor by id": lambda step, key: step.tables.executors.get(key),
     "function": lambda step, key: step.tables.functions.get(key),
     "attribute": lambda step, key: process_of_attribute(step, key),
@@ -161,6 +162,10 @@ def _process(missing_status: int, missing: str) -> Target:
     return Target(of="process", path="processid", missing=(missing_status, missing))
 
 
+def _graph(verb: str) -> Target:
+    return Target(of="graph", path="processgraphid", missing=(500, f"Failed to {verb} processgraph, graph is nil"))
+
+
 def _colony(path: str = "colonyname", absent: str = "") -> Target:
     return Target(path=path, absent=absent)
 
@@ -262,6 +267,22 @@ RULES: dict[str, Rule] = {
     "pauseassignmentsmsg": Rule(role=Role.COLONY_OWNER, target=_colony(), memory=_DURABLE),
     "resumeassignmentsmsg": Rule(role=Role.COLONY_OWNER, target=_colony(), memory=_DURABLE),
     "getpausestatusmsg": Rule(role=Role.MEMBER_OR_PENDING, target=_colony()),
+    # Workflows
+    "submitworkflowspecmsg": Rule(
+        role=Role.MEMBER,
+        target=_colony("spec.colonyname", "Failed to submit workflow, msg.WorkflowSpec is nil"),
+        memory=_DURABLE,
+    ),
+    "getprocessgraphmsg": Rule(role=Role.MEMBER, target=_graph("get")),
+    "getprocessgraphsmsg": Rule(role=Role.MEMBER, target=_colony()),
+    "removeprocessgraphmsg": Rule(role=Role.MEMBER, target=_graph("remove"), memory=_DURABLE),
+    "removeallprocessgraphsmsg": Rule(role=Role.COLONY_OWNER, target=_colony(), memory=_DURABLE),
+    "cancelprocessgraphmsg": Rule(role=Role.MEMBER, target=_graph("cancel"), memory=_DURABLE),
+    "addchildmsg": Rule(
+        role=Role.MEMBER,
+        target=Target(of="process", path="parentprocessid", missing=(404, "Process with Id {} not found")),
+        memory=_DURABLE,
+    ),
     # Executors at work (mqtt.md 4)
     "readymsg": Rule(role=Role.MEMBER, target=_colony(), memory=_VOLATILE),
     "heartbeatmsg": Rule(role=Role.MEMBER, target=_colony(), memory=_VOLATILE),

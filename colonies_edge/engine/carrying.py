@@ -10,9 +10,11 @@ from colonies_edge.engine.live import Live
 from colonies_edge.engine.offers import Poll
 from colonies_edge.engine.outcome import Answer, Event, Kind, Outcome, Push, Record, Reply, Request, Write
 from colonies_edge.engine.ports import History, Settings
-from colonies_edge.engine.step import Later, ProcessView, Retyped, Step
+from colonies_edge.engine.step import GraphView, Later, ProcessView, Retyped, Step
 from colonies_edge.engine.tables import Tables
 from colonies_edge.engine.views import process_value
+from colonies_edge.engine.workflows_resolving import settle
+from colonies_edge.engine.workflows_views import submitted
 from colonies_edge.protocol.codec import encode
 from colonies_edge.protocol.errors import ColoniesError, Forbidden
 from colonies_edge.protocol.model import Executor
@@ -62,7 +64,9 @@ class Carrier:
             if memory is not Memory.NONE:
                 self._answers.remember(request.caller, step.msgid, answer, live.steady)
         self._follow(step, saying)
+        settle(step)
         assigning.push_all(step, live)
+        settle(step)
         self._add_record(step, saying, memory, answer)
         self._answer_polls(saying, step.now)
         saying.pushes = step.pushes + saying.pushes
@@ -109,6 +113,7 @@ class Carrier:
             lifecycle.assign(step, row, poll.seeker.executorid, leased=False)
             for write in step.draft.writes:
                 self.tables.apply(write)
+            settle(step)
             self._live.offers.end(key)
             self.tables.heard[poll.seeker.executorid] = now
             answer = Answer(payloadtype=poll.request.payloadtype, error=False, processid=row.processid)
@@ -129,7 +134,7 @@ class Carrier:
                 if not is_member(live.tables, row.colonyname, subscription.route.party):
                     live.subscriptions.end(live.subscriptions.key(subscription.route, subscription.msgid))
                     continue  # was one when it subscribed
-                value = value if value is not None else process_value(row)
+                value = value if value is not None else process_value(live.tables, row)
                 saying.events.append(Event(route=subscription.route, msgid=subscription.next_msgid(), value=value))
         live.changed.clear()
 
@@ -169,10 +174,13 @@ class Carrier:
         )
 
     def _shown(self, answer: Answer) -> Any:
+        if answer.graphid:
+            graph = self.tables.graphs.get(answer.graphid) or self._history.graph(answer.graphid)
+            return encode(submitted(self.tables, graph)) if graph is not None else {}
         if not answer.processid:
             return answer.value
         row = self.tables.processes.get(answer.processid) or self._history.process(answer.processid)
-        return process_value(row) if row is not None else {}
+        return process_value(self.tables, row) if row is not None else {}
 
 
 def answer_of(payloadtype: str, result: Any) -> Answer | None:
@@ -181,6 +189,8 @@ def answer_of(payloadtype: str, result: Any) -> Answer | None:
         return None
     if isinstance(result, ProcessView):
         return Answer(payloadtype=payloadtype, error=False, processid=result.processid)
+    if isinstance(result, GraphView):
+        return Answer(payloadtype=payloadtype, error=False, graphid=result.graphid)
     if isinstance(result, Retyped):
         return Answer(payloadtype=result.payloadtype, error=False, value=_wire(result.value))
     return Answer(payloadtype=payloadtype, error=False, value=_wire(result))

@@ -44,6 +44,8 @@ def remove_colony(step: Step, message: RemoveColony) -> dict[str, Any]:
             if state is State.RUNNING:
                 lifecycle.withdraw(step, tables.processes[processid], "removed")
             draft.drop("processes", processid)
+        for graphid in tuple(tables.graphs_index.in_state.get((name, state), ())):
+            draft.drop("graphs", graphid)
     for key in [key for at, keys in tables.logs_of_executor.items() if at[0] == name for key in keys]:
         draft.drop("logs", key)
     for key in [key for at, keys in tables.functions_of.items() if at[0] == name for key in keys]:
@@ -55,6 +57,7 @@ def remove_colony(step: Step, message: RemoveColony) -> dict[str, Any]:
         draft.drop("presence", key)
     draft.drop("pauses", name)
     draft.instruct("archive", "", Purge(colonyname=name, state=ANY_STATE, logs=True))
+    draft.instruct("archive", "", Purge(colonyname=name, state=ANY_STATE, graphs=True))
     draft.drop("tallies", name)
     draft.drop("colonies", name)
     return {}

@@ -64,6 +64,9 @@ def assign(step: Step, row: ProcessRow, executorid: str, *, leased: bool) -> Pro
     """WAITING -> RUNNING at that executor: one more attempt."""
     limit = row.spec.maxexectime
     changes: dict[str, Any] = {"execdeadline": step.now + limit * SECOND} if limit > 0 else {}
+    if row.parents:
+        parents = (step.draft.get("processes", key) for key in row.parents)
+        changes["in_"] = tuple(value for parent in parents if parent is not None for value in parent.out)
     return step.patch_process(
         row,
         state=after(row, Move.ASSIGN),

@@ -38,6 +38,8 @@ class Live:
         self.dirty_polls: deque[str] = deque()  # may look again since this step
         self.dirty_executors: dict[str, None] = {}  # may have room since this step
         self.changed: list[ProcessRow] = []  # entered a state in this step, or wait again
+        self.graph_moves: deque[ProcessRow] = deque()  # began or ended in this step, and belong to a workflow
+        self._unmet: dict[str, set[str]] = {}  # process id -> ids of the parents that it still waits for
         tables.observers.append(self.observe)
 
     def begin(self, now: int) -> None:
@@ -53,16 +55,40 @@ class Live:
         if before is not None and before.state is State.RUNNING and not _same_run(before, after):
             self.leases.end(before.processid)
             self.dirty_executors[before.assignedexecutorid] = None
+        if before is not None and before.waitforparents:
+            self._unmet.pop(before.processid, None)
         if after is None:
             return
         if before is None or before.state is not after.state:
-            self.changed.append(after)
-            self._set_deadline(after)
-            if after.state is State.WAITING:
-                self.waiting.enter(after)
+            self._enter(after)
         if is_waiting(after) and not is_waiting(before):
+            self.changed.append(after)  # only now: who waits for parents cannot be had yet
+            self._set_deadline(after)
             self.waiting.add(after)
             self.dirty_processes.append(after.processid)
+
+    def _enter(self, row: ProcessRow) -> None:
+        """A process entered its state."""
+        if row.state is State.WAITING:
+            self.waiting.enter(row)
+            return
+        self.changed.append(row)
+        self._set_deadline(row)
+        if row.processgraphid:
+            self.graph_moves.append(row)
+
+    def met(self, row: ProcessRow, parentid: str) -> bool:
+        """This parent of a waiting process succeeded: was it the last one that was missing?
+
+        All parents are looked at once; a join of thousands would else look at thousands each time one of them ends.
+        """
+        unmet = self._unmet.get(row.processid)
+        if unmet is None:
+            processes = self.tables.processes
+            unmet = {key for key in row.parents if processes[key].state is not State.SUCCESS}
+            self._unmet[row.processid] = unmet
+        unmet.discard(parentid)
+        return not unmet
 
     def _set_deadline(self, row: ProcessRow) -> None:
         if row.state is State.WAITING and row.waitdeadline:

@@ -91,12 +91,13 @@ class Write:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a repeated call gets again. A whole process is kept as its id: it is shown as it is when asked again."""
+    """What a repeated call gets again. A whole process or workflow is kept as its id: it is shown as it is then."""
 
     payloadtype: str
     error: bool
     value: Any = None
     processid: str = ""
+    graphid: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from colonies_edge.engine.outcome import Record, Write
-from colonies_edge.engine.rows import ProcessRow
+from colonies_edge.engine.rows import GraphRow, ProcessRow
 from colonies_edge.protocol.limits import (
     FINISHED_IN_MEMORY_MAX,
     FINISHED_KEEP_S,
@@ -50,6 +50,15 @@ class History(Protocol):
     def process_of_attribute(self, attributeid: str) -> ProcessRow | None:
         """The archived process that has this attribute (of `env` or added), or None."""
 
+    def graph(self, graphid: str) -> GraphRow | None:
+        """One archived workflow, or None."""
+
+    def nodes_of_graph(self, graphid: str) -> Sequence[ProcessRow]:
+        """The processes of an archived workflow, in the order in which they were archived."""
+
+    def newest_graphs(self, colony: str, state: int, count: int) -> Sequence[GraphRow]:
+        """Up to `count` workflows in that state, latest `submissiontime` first."""
+
     def newest(
         self, colony: str, state: int, count: int, *, executortype: str = "", label: str = "", initiatorname: str = ""
     ) -> Sequence[ProcessRow]:
@@ -92,8 +101,9 @@ class Store(Protocol):
     def commit(self, records: Sequence[Record]) -> None:
         """Make these durable, in order, all or a prefix; when it returns they survive a power cut.
 
-        Rows of RETIRE writes are in the archive before the record that retires them is in the journal; `archive` writes
-        (Purge) are carried out after the journal has them. Raises StoreFailed when the disk refuses.
+        Rows of RETIRE writes (`Archived`, or a workflow's `GraphRow`) are in the archive before the record that retires
+        them is in the journal; `archive` writes (Purge) are carried out after the journal has them. Raises StoreFailed
+        when the disk refuses.
         """
 
     def sync_if_due(self) -> None:

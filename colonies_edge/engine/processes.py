@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from colonies_edge.engine import lifecycle
+from colonies_edge.engine import lifecycle, workflows_views
 from colonies_edge.engine.functions import count_success
 from colonies_edge.engine.lifecycle import SECOND
 from colonies_edge.engine.membership import initiator_name
 from colonies_edge.engine.rows import ProcessRow, Purge
 from colonies_edge.engine.step import Handler, ProcessView, Step
-from colonies_edge.engine.tables import FINISHED
+from colonies_edge.engine.tallies import FINISHED
 from colonies_edge.engine.views import process_value
 from colonies_edge.protocol.errors import BadRequest, Conflict, Forbidden
 from colonies_edge.protocol.limits import COUNT_MAX
@@ -60,7 +60,7 @@ def get_process(step: Step, message: GetProcess) -> Any:
     """One process, from memory or from the archive."""
     row = step.process(message.processid)
     assert row is not None  # access control found it
-    return process_value(row)
+    return process_value(step.tables, row)
 
 
 def get_processes(step: Step, message: GetProcesses) -> list[Any]:
@@ -69,20 +69,39 @@ def get_processes(step: Step, message: GetProcesses) -> list[Any]:
         raise BadRequest(f"Count is larger than MaxCount limit <{COUNT_MAX}>")
     if message.count < 0:
         raise BadRequest("Count must not be negative")
+    if message.processgraphid:
+        return _nodes(step, message)
     if message.state not in set(State):
         raise BadRequest("Failed to get processes, invalid msg.State")
     _require_initiator(step, message.initiator)
     rows = list(islice(_listed(step, State(message.state), message), message.count))
-    if State(message.state) in FINISHED and len(rows) < message.count:
+    if State(message.state) in FINISHED:
         rows += step.history.newest(
             step.colony,
             message.state,
-            message.count - len(rows),
+            message.count,
             executortype=message.executortype,
             label=message.label,
             initiatorname=message.initiator,
         )
-    return [process_value(row) for row in rows]
+        # Workflows leave memory as a whole, so what is in the archive is not always older than what is in memory.
+        rows = sorted(rows, key=lambda row: row.endtime, reverse=True)[: message.count]
+    return [process_value(step.tables, row) for row in rows]
+
+
+def _nodes(step: Step, message: GetProcesses) -> list[Any]:
+    """Processes of one workflow, in the order of its spec; with the state -1 all of them, as pycolonies asks."""
+    if message.state != ANY_STATE and message.state not in set(State):
+        raise BadRequest("Failed to get processes, invalid msg.State")
+    graph = step.graph(message.processgraphid)
+    if graph is None or graph.colonyname != step.colony:
+        raise BadRequest(f"Failed to get processes, colony <{step.colony}> has no workflow {message.processgraphid}")
+    rows = (
+        row
+        for row in workflows_views.rows_of(step, graph).values()
+        if message.state in (ANY_STATE, row.state) and _passes(row, message)
+    )
+    return [process_value(step.tables, row) for row in islice(rows, message.count)]
 
 
 def _require_initiator(step: Step, name: str) -> None:
@@ -101,10 +120,12 @@ def _listed(step: Step, state: State, message: GetProcesses) -> Iterator[Process
         rows = (step.tables.processes[key] for key in ids)
     else:
         rows = (step.tables.processes[key] for key in reversed(ids))
+    return (row for row in rows if _passes(row, message))
+
+
+def _passes(row: ProcessRow, message: GetProcesses) -> bool:
     return (
-        row
-        for row in rows
-        if (not message.executortype or row.spec.conditions.executortype == message.executortype)
+        (not message.executortype or row.spec.conditions.executortype == message.executortype)
         and (not message.label or row.spec.label == message.label)
         and (not message.initiator or row.initiatorname == message.initiator)
     )
@@ -123,7 +144,8 @@ def get_process_hist(step: Step, message: GetProcessHist) -> list[Any]:
     ]
     if state in FINISHED:
         found += step.history.submitted_since(step.colony, message.state, since, message.executorid)
-    return [process_value(row) for row in sorted(found, key=lambda row: (row.submissiontime, row.processid))]
+    found.sort(key=lambda row: (row.submissiontime, row.processid))
+    return [process_value(step.tables, row) for row in found]
 
 
 def close_successful(step: Step, message: CloseSuccessful) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The rows of the tables: what the coordinator keeps of each thing, and which class belongs to which table."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from colonies_edge.engine.outcome import Answer
@@ -32,6 +32,9 @@ class Attr:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessRow:
     """A process as kept: the wire's fields that do not follow from others, and four of our own.
+
+    `children` are set in the archive only; in memory they follow from the `parents` of others (`GraphIndex`), so that
+    adding the thousandth child writes no more than adding the first.
 
     `attempt` counts assignments, from 1. `losses` counts assignments that were lost before the executor ever showed
     that it had them. `leased` tells pushed work (under a lease) from pulled work (under `maxexectime` only).
@@ -67,6 +70,25 @@ class ProcessRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GraphRow:
+    """A workflow as kept. Its processes name it (`processgraphid`), and each names its parents: the rest follows.
+
+    `rootprocessids` and `processids` are set in the archive only, as the `children` of its processes are.
+    """
+
+    processgraphid: str
+    colonyname: str
+    initiatorid: str
+    initiatorname: str
+    submissiontime: Time
+    state: State = State.WAITING
+    starttime: Time = 0
+    endtime: Time = 0
+    rootprocessids: tuple[str, ...] = ()
+    processids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PauseRow:
     """A colony whose assignments are paused; no row means that they are not."""
 
@@ -75,11 +97,17 @@ class PauseRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TallyRow:
-    """How many finished processes of a colony are in the archive, by state."""
+    """How much of a colony is in the archive.
+
+    The first three count processes outside of workflows. `graphs` counts workflows by the digit of their state, `nodes`
+    their processes by two digits, the workflow's state and the process's own: a workflow goes with all it has.
+    """
 
     success: int = 0
     failed: int = 0
     cancelled: int = 0
+    graphs: dict[str, int] = field(default_factory=dict)
+    nodes: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,12 +136,16 @@ class ClockStep:
 class Purge:
     """Archived processes that were removed: one by id (the write's key), or all of a colony in a state (-1: any).
 
+    Processes of workflows are not meant, except with `graphs`: then workflows are, by their ids and their states, with
+    all their processes. `nodes` says how many SUCCESS, FAILED and CANCELLED processes go with a single one.
     Logs stay (`protocol-core.md` 4.13), except when the colony itself was removed: its name may become another's.
     """
 
     colonyname: str
     state: int
     logs: bool = False
+    graphs: bool = False
+    nodes: tuple[int, ...] = ()
 
 
 def attribute_id(targetid: str, key: str, attributetype: int) -> str:
@@ -129,6 +161,7 @@ TABLES: dict[str, type] = {
     "users": User,  # by colony/name
     "functions": Function,  # by function id
     "processes": ProcessRow,  # by process id
+    "graphs": GraphRow,  # by process graph id
     "logs": LogEntry,  # by time stamp in ns, 20 digits
     "pauses": PauseRow,  # by colony name
     "tallies": TallyRow,  # by colony name

@@ -27,6 +27,9 @@ def _statistics(tables: Tables, colonies: tuple[str, ...], executors: list[int],
     def processes(state: State) -> int:
         return sum(tables.count(colony, state) for colony in colonies)
 
+    def workflows(state: State) -> int:
+        return sum(tables.count_graphs(colony, state) for colony in colonies)
+
     return Statistics(
         colonies=len(colonies),
         executors=counted,
@@ -37,4 +40,9 @@ def _statistics(tables: Tables, colonies: tuple[str, ...], executors: list[int],
         successfulprocesses=processes(State.SUCCESS),
         failedprocesses=processes(State.FAILED),
         cancelledprocesses=processes(State.CANCELLED),
+        waitingworkflows=workflows(State.WAITING),
+        runningworkflows=workflows(State.RUNNING),
+        successfulworkflows=workflows(State.SUCCESS),
+        failedworkflows=workflows(State.FAILED),
+        cancelledworkflows=workflows(State.CANCELLED),
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from colonies_edge.engine.outcome import Event, Kind, Push, Request, Write
 from colonies_edge.engine.ports import History
-from colonies_edge.engine.rows import ProcessRow
+from colonies_edge.engine.rows import GraphRow, ProcessRow
 from colonies_edge.engine.tables import Tables
 from colonies_edge.protocol.codec_revise import revised
 
@@ -78,7 +78,7 @@ class Step:
 
     def __init__(self, live: "Live", history: History, now: int, request: Request | None = None) -> None:
         self.live = live
-        self.tables = live.tables
+        self.tables: Tables = live.tables
         self.settings = live.settings
         self.history = history
         self.now = now
@@ -101,6 +101,11 @@ class Step:
         row: ProcessRow | None = self.draft.get("processes", processid)
         return row if row is not None else self.history.process(processid)
 
+    def graph(self, graphid: str) -> GraphRow | None:
+        """The workflow as it will be, or as the archive has it, or None."""
+        row: GraphRow | None = self.draft.get("graphs", graphid)
+        return row if row is not None else self.history.graph(graphid)
+
     def in_archive(self, processid: str) -> bool:
         """Known, but not in memory any more: such a process is finished for good."""
         return self.draft.get("processes", processid) is None and self.history.process(processid) is not None
@@ -118,6 +123,15 @@ class ProcessView:
 
     def __init__(self, processid: str) -> None:
         self.processid = processid
+
+
+class GraphView:
+    """A handler's result: the workflow with this id, as a submission shows it when the reply is made."""
+
+    __slots__ = ("graphid",)
+
+    def __init__(self, graphid: str) -> None:
+        self.graphid = graphid
 
 
 class Later:

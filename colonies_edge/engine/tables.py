@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
+from colonies_edge.engine import tallies
 from colonies_edge.engine.outcome import Kind, Write
-from colonies_edge.engine.rows import Attr, ClockStep, ProcessRow, Purge, ServerRow, TallyRow, attribute_id
+from colonies_edge.engine.rows import Attr, ClockStep, GraphRow, ProcessRow, Purge, ServerRow, TallyRow, attribute_id
+from colonies_edge.engine.workflows_index import GraphIndex
 from colonies_edge.protocol.codec_revise import revised
 from colonies_edge.protocol.model import Colony, Executor, Function, LogEntry, State, User
 
 ENV = 3  # attribute type of environment variables (protocol-core.md 4.11)
-FINISHED = (State.SUCCESS, State.FAILED, State.CANCELLED)
-TALLY_FIELDS = {State.SUCCESS: "success", State.FAILED: "failed", State.CANCELLED: "cancelled"}
 
 # Called after a process row changed: (before, after), either may be None.
 Observer = Callable[[ProcessRow | None, ProcessRow | None], None]
@@ -34,6 +34,7 @@ class Tables:
         self.users: dict[str, User] = {}
         self.functions: dict[str, Function] = {}
         self.processes: dict[str, ProcessRow] = {}
+        self.graphs: dict[str, GraphRow] = {}
         self.logs: dict[str, LogEntry] = {}
         self.pauses: dict[str, Any] = {}
         self.tallies: dict[str, TallyRow] = {}
@@ -45,6 +46,7 @@ class Tables:
             "users": self.users,
             "functions": self.functions,
             "processes": self.processes,
+            "graphs": self.graphs,
             "logs": self.logs,
             "pauses": self.pauses,
             "tallies": self.tallies,
@@ -63,16 +65,20 @@ class Tables:
         self.logs_of_process: dict[str, dict[str, None]] = {}  # process id -> log keys, by time
         self.logs_of_executor: dict[tuple[str, str], dict[str, None]] = {}
         self.loose_logs: dict[tuple[str, str], dict[str, None]] = {}  # of no process, or of one that was removed
+        self.graphs_index = GraphIndex()
         self.newest_log = 0  # time stamp; the next one is later, so that time stamps can be keys
 
     def apply(self, write: Write) -> None:
         """Carry out one write. Raises KeyError for a patch or retirement of a row that is not there."""
         if write.table == "processes":
             self._apply_process(write)
+        elif write.table == "graphs":
+            self._apply_graph(write)
         elif write.table == "clock":
             self._step_clock(write.row)
         elif write.table == "archive":
-            self._purge_archive(write.key, write.row)
+            purge: Purge = write.row
+            self.tallies[purge.colonyname] = tallies.without(self._tally(purge.colonyname), write.key, purge)
         elif write.table == "presence":
             self._apply_presence(write)
         else:
@@ -113,7 +119,9 @@ class Tables:
     def _apply_process(self, write: Write) -> None:
         before = self.processes.get(write.key)
         if write.kind is Kind.RETIRE:
-            self._count_archived(self.processes[write.key])
+            row = self.processes[write.key]
+            graph = self.graphs.get(row.processgraphid)
+            self.tallies[row.colonyname] = tallies.with_process(self._tally(row.colonyname), row, graph)
         after: ProcessRow | None = self._after(self.processes, write)
         if before is None or after is None or before.state is not after.state:
             if before is not None:
@@ -122,10 +130,21 @@ class Tables:
                 _add(self.in_state, (after.colonyname, after.state), write.key)
         self._index_holder(write.key, before, after)
         self._index_attributes(before, after)
+        self.graphs_index.see_process(before, after)
         if write.kind is Kind.DROP:
             self._loosen_logs(write.key)
         for observer in self.observers:
             observer(before, after)
+
+    def _apply_graph(self, write: Write) -> None:
+        before = self.graphs.get(write.key)
+        if write.kind is Kind.RETIRE:
+            row = self.graphs[write.key]
+            self.tallies[row.colonyname] = tallies.with_graph(self._tally(row.colonyname), row)
+        self.graphs_index.see_graph(before, self._after(self.graphs, write))
+
+    def _tally(self, colony: str) -> TallyRow:
+        return self.tallies.get(colony, TallyRow())
 
     def _index_holder(self, key: str, before: ProcessRow | None, after: ProcessRow | None) -> None:
         was = before.assignedexecutorid if before is not None and before.state is State.RUNNING else ""
@@ -145,22 +164,6 @@ class Tables:
         if after is not None:
             for attr in attributes_of(after):
                 self.attribute_targets[attribute_id(after.processid, attr.key, attr.attributetype)] = after.processid
-
-    def _count_archived(self, row: ProcessRow) -> None:
-        tally = self.tallies.get(row.colonyname, TallyRow())
-        name = TALLY_FIELDS[row.state]
-        self.tallies[row.colonyname] = replace(tally, **{name: getattr(tally, name) + 1})
-
-    def _purge_archive(self, processid: str, purge: Purge) -> None:
-        tally = self.tallies.get(purge.colonyname, TallyRow())
-        if processid:
-            name = TALLY_FIELDS[State(purge.state)]
-            tally = replace(tally, **{name: max(0, getattr(tally, name) - 1)})
-        elif purge.state < 0:
-            tally = TallyRow()
-        else:
-            tally = replace(tally, **{TALLY_FIELDS[State(purge.state)]: 0})
-        self.tallies[purge.colonyname] = tally
 
     def _step_clock(self, step: ClockStep) -> None:
         """Move every stored deadline with the wall clock: how long a process may still wait or run did not change."""
@@ -257,8 +260,11 @@ class Tables:
 
     def count(self, colony: str, state: State) -> int:
         """How many processes of the colony are in that state, archived ones included."""
-        archived = getattr(self.tallies.get(colony, TallyRow()), TALLY_FIELDS[state]) if state in TALLY_FIELDS else 0
-        return len(self.ids_in_state(colony, state)) + archived
+        return len(self.ids_in_state(colony, state)) + tallies.processes_in(self._tally(colony), state)
+
+    def count_graphs(self, colony: str, state: State) -> int:
+        """How many workflows of the colony are in that state, archived ones included."""
+        return len(self.graphs_index.in_state.get((colony, state), ())) + tallies.graphs_in(self._tally(colony), state)
 
 
 def _entered(row: ProcessRow) -> tuple[int, str]:

@@ -10,7 +10,7 @@ from colonies_edge.protocol.codec import encode, format_time
 from colonies_edge.protocol.model import Attribute, Executor, FunctionSpec
 
 
-def process_value(row: ProcessRow) -> dict[str, Any]:
+def process_value(tables: Tables, row: ProcessRow) -> dict[str, Any]:
     """A process as JSON, its attributes following it.
 
     Written out here instead of going through `model.Process`, which made the costliest part of a job cost twice as
@@ -34,7 +34,7 @@ def process_value(row: ProcessRow) -> dict[str, Any]:
         "spec": encode(_spec(row)),
         "waitforparents": row.waitforparents,
         "parents": list(row.parents),
-        "children": list(row.children),
+        "children": list(row.children or tables.graphs_index.children(row.processid)),
         "processgraphid": row.processgraphid,
         "in": list(row.in_),
         "out": list(row.out),

@@ -22,7 +22,7 @@ def subscribe_process(step: Step, message: SubscribeProcess) -> dict[str, Any]:
     def begin() -> None:
         step.live.subscriptions.add(subscription)
         if int(row.state) in subscription.states:
-            value = process_value(row)
+            value = process_value(step.tables, row)
             step.events.append(Event(route=subscription.route, msgid=subscription.next_msgid(), value=value))
 
     step.then.append(begin)

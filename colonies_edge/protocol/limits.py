@@ -22,6 +22,7 @@ LOG_COUNT_MAX = 500  # upstream's limit for lines of a log
 SEARCH_COUNT_MAX = 100  # upstream's limit for lines found by searchlogsmsg
 SEARCH_DAYS_MAX = 30  # upstream's limit for how far back a search goes
 PRIORITY_MAX = 50_000  # upstream's; 50,000 days of head start still fit the 64 bits of prioritytime
+GRAPH_NODES_MAX = 20_000  # processes of one workflow: showing, cancelling or archiving it walks over all in one step
 NAME_CHARS_MAX = 256  # names of executors, users, functions: shown in tables, stored in every row
 
 # --- executors -------------------------------------------------------------------------------------------------------

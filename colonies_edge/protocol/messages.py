@@ -67,18 +67,29 @@ from colonies_edge.protocol.messages_process import (
     SubscribeProcesses,
     Withdraw,
 )
+from colonies_edge.protocol.messages_workflow import (
+    AddChild,
+    CancelProcessGraph,
+    GetProcessGraph,
+    GetProcessGraphs,
+    RemoveAllProcessGraphs,
+    RemoveProcessGraph,
+    SubmitWorkflowSpec,
+)
 
 __all__ = [
-    "MESSAGES", "AddAttribute", "AddColony", "AddExecutor", "AddExecutorLog", "AddFunction", "AddLog", "AddUser",
-    "ApproveExecutor", "AssignProcess", "CancelProcess", "ChangeColonyId", "ChangeExecutorId", "ChangeServerId",
-    "ChangeUserId", "CloseFailed", "CloseSuccessful", "GetAttribute", "GetCluster", "GetColonies", "GetColony",
-    "GetColonyStats", "GetExecutor", "GetExecutorById", "GetExecutors", "GetFunctions", "GetLogs", "GetPauseStatus",
-    "GetProcess", "GetProcessHist", "GetProcesses", "GetServerInfo", "GetStatistics", "GetUser", "GetUserById",
-    "GetUsers", "Heartbeat", "Held", "Message", "MessageType", "PauseAssignments", "Ready", "RejectExecutor",
-    "ReleaseProcess", "RemoveAllProcesses", "RemoveColony", "RemoveExecutor", "RemoveFunction", "RemoveProcess",
-    "RemoveUser", "ReportAllocation", "ResumeAssignments", "SearchLogs", "SetOutput", "Stamp", "SubmitFuncSpec",
-    "SubscribeProcess", "SubscribeProcesses", "UpdateExecutor", "Version", "Withdraw", "decode_message",
-    "encode_message", "is_msgid", "message_type", "stamped",
+    "MESSAGES", "AddAttribute", "AddChild", "AddColony", "AddExecutor", "AddExecutorLog", "AddFunction", "AddLog",
+    "AddUser", "ApproveExecutor", "AssignProcess", "CancelProcess", "CancelProcessGraph", "ChangeColonyId",
+    "ChangeExecutorId", "ChangeServerId", "ChangeUserId", "CloseFailed", "CloseSuccessful", "GetAttribute",
+    "GetCluster", "GetColonies", "GetColony", "GetColonyStats", "GetExecutor", "GetExecutorById", "GetExecutors",
+    "GetFunctions", "GetLogs", "GetPauseStatus", "GetProcess", "GetProcessGraph", "GetProcessGraphs",
+    "GetProcessHist", "GetProcesses", "GetServerInfo", "GetStatistics", "GetUser", "GetUserById", "GetUsers",
+    "Heartbeat", "Held", "Message", "MessageType", "PauseAssignments", "Ready", "RejectExecutor", "ReleaseProcess",
+    "RemoveAllProcessGraphs", "RemoveAllProcesses", "RemoveColony", "RemoveExecutor", "RemoveFunction",
+    "RemoveProcess", "RemoveProcessGraph", "RemoveUser", "ReportAllocation", "ResumeAssignments", "SearchLogs",
+    "SetOutput", "Stamp", "SubmitFuncSpec", "SubmitWorkflowSpec", "SubscribeProcess", "SubscribeProcesses",
+    "UpdateExecutor", "Version", "Withdraw", "decode_message", "encode_message", "is_msgid", "message_type",
+    "stamped",
 ]  # fmt: skip
 
 Message: TypeAlias = Stamp
@@ -94,6 +105,8 @@ _CLASSES: tuple[type[Stamp], ...] = (
     SetOutput, CloseSuccessful, CloseFailed, CancelProcess, PauseAssignments, ResumeAssignments, GetPauseStatus,
     AddAttribute, GetAttribute, AddLog, AddExecutorLog, GetLogs, SearchLogs, SubscribeProcess, SubscribeProcesses,
     Ready, Heartbeat, ReleaseProcess,
+    SubmitWorkflowSpec, GetProcessGraph, GetProcessGraphs, RemoveProcessGraph, RemoveAllProcessGraphs,
+    CancelProcessGraph, AddChild,
 )  # fmt: skip
 
 # Names that old clients still send, harmless to understand.

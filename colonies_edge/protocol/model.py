@@ -31,9 +31,10 @@ from colonies_edge.protocol.model_executor import (
 
 __all__ = [
     "ANY_STATE", "NO_GPU", "OMIT", "PRIORITY_NS", "Allocations", "Attribute", "AttributeType", "Backend",
-    "Capabilities", "Cluster", "ClusterNode", "Colony", "Conditions", "DirMount", "Executor", "ExecutorState",
-    "Filesystem", "Function", "FunctionArg", "FunctionSpec", "Gpu", "Hardware", "LogEntry", "OnClose", "OnConflicts",
-    "OnStart", "Process", "Project", "ServerInfo", "SnapshotMount", "Software", "State", "Statistics", "Time", "User",
+    "Capabilities", "Cluster", "ClusterNode", "Colony", "Conditions", "DirMount", "Edge", "Executor", "ExecutorState",
+    "Filesystem", "Function", "FunctionArg", "FunctionSpec", "Gpu", "Hardware", "LogEntry", "Node", "NodeData",
+    "NodeStyle", "OnClose", "OnConflicts", "OnStart", "Position", "Process", "ProcessGraph", "Project", "ServerInfo",
+    "SnapshotMount", "Software", "State", "Statistics", "Time", "User", "WorkflowSpec",
 ]  # fmt: skip
 
 
@@ -167,6 +168,76 @@ class Process:
     in_: tuple[Any, ...] = ()
     out: tuple[Any, ...] = ()
     errors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowSpec:
+    """What to run in which order: each function spec is a node, named, that may depend on others by their names."""
+
+    colonyname: str = ""
+    functionspecs: tuple[FunctionSpec, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeData:
+    """What is written on a node."""
+
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """Where a node is drawn."""
+
+    x: int = 0
+    y: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeStyle:
+    """How a node is drawn; the background tells the state."""
+
+    color: str = ""
+    background: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A process of a graph, for dashboards that draw it."""
+
+    id: str = ""
+    data: NodeData = NodeData()
+    position: Position = Position()
+    type: str = ""
+    style: NodeStyle = NodeStyle()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edge:
+    """From a process of a graph to one that waits for it."""
+
+    id: str = ""
+    source: str = ""
+    target: str = ""
+    animated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessGraph:
+    """A workflow that was submitted."""
+
+    processgraphid: str = ""
+    initiatorid: str = ""
+    initiatorname: str = ""
+    colonyname: str = ""
+    rootprocessids: tuple[str, ...] = ()
+    state: State = State.WAITING
+    submissiontime: Time = 0
+    starttime: Time = 0
+    endtime: Time = 0
+    processids: tuple[str, ...] = ()
+    nodes: tuple[Node, ...] = ()
+    edges: tuple[Edge, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

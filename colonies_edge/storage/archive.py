@@ -6,16 +6,27 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from colonies_edge.engine.ports import Archived
-from colonies_edge.engine.rows import ProcessRow, Purge, attribute_id
+from colonies_edge.engine.rows import GraphRow, ProcessRow, Purge, attribute_id
 from colonies_edge.protocol.codec import pack, unpack
 from colonies_edge.protocol.model import AttributeType, LogEntry
 from colonies_edge.storage.archive_file import ArchiveFile
+from colonies_edge.storage.archive_graphs import (
+    FIND,
+    NEWEST,
+    NODES,
+    NOT_IN_A_GRAPH,
+    insert_graph,
+    purge_graphs,
+    take_back_graphs,
+)
 from colonies_edge.storage.archive_schema import short
 from colonies_edge.storage.migrations import FORMAT, Migration
 from colonies_edge.storage.quarantine import Quarantine
 from colonies_edge.storage.stored_json import parse_object, text_of, to_bytes
 
-T = TypeVar("T", ProcessRow, LogEntry)
+T = TypeVar("T", ProcessRow, GraphRow, LogEntry)
+
+_TABLES = {ProcessRow: "processes", GraphRow: "graphs", LogEntry: "logs"}
 
 _NAMES_KNOWN_MAX = 4096
 # What most rows have in common; deflate refers to it instead of repeating it. Part of the format: it never changes.
@@ -56,10 +67,14 @@ class Archive:
 
     # Writing.
 
-    def insert(self, retired: Iterable[tuple[int, Archived]]) -> None:
+    def insert(self, retired: Iterable[tuple[int, Archived | GraphRow]]) -> None:
         """Keep these (record number, what it retires), durably; repeating it changes nothing."""
         with self._file.writing() as execute:
             for record, archived in retired:
+                if isinstance(archived, GraphRow):
+                    colony = self._name(execute, archived.colonyname)
+                    insert_graph(execute, record, archived, colony, pressed(pack(archived)))
+                    continue
                 self._insert_process(execute, record, archived.process)
                 for entry in archived.logs:
                     row = (
@@ -91,20 +106,28 @@ class Archive:
             pressed(pack(row)),
         )
         number = execute("INSERT INTO processes VALUES(NULL,?,?,?,?,?,?,?,?,?,?,?,?)", values).lastrowid
+        if row.processgraphid:
+            execute("INSERT OR REPLACE INTO nodes VALUES(?,?)", (number, short(row.processgraphid)))
         for identity in attribute_ids(row):
             execute("INSERT OR IGNORE INTO attributes VALUES(?,?)", (short(identity), number))
 
     def purge(self, record: int, processid: str, purge: Purge) -> None:
-        """Carry out one write of the table `archive`: forget one process, or those of a colony in a state.
+        """Carry out one write of the table `archive`: forget one thing, or those of a colony in a state.
 
         Whatever was retired by a later record stays, so repeating it after a crash removes nothing new.
         """
         with self._file.writing() as execute:
+            colony = self._name(execute, purge.colonyname)
+            if purge.graphs:
+                purge_graphs(execute, record, processid, purge, colony)
+                return
             if processid:
                 self._delete(execute, self._numbers(processid, before=record))
                 return
-            colony = self._name(execute, purge.colonyname)
-            chosen = "SELECT number FROM processes WHERE colony = ? AND record < ? AND (? < 0 OR state = ?)"
+            chosen = (
+                "SELECT number FROM processes WHERE colony = ? AND record < ? AND (? < 0 OR state = ?) "
+                f"AND {NOT_IN_A_GRAPH}"
+            )
             values = (colony, record, purge.state, purge.state)
             execute(f"DELETE FROM attributes WHERE process IN ({chosen})", values)
             execute(f"DELETE FROM processes WHERE number IN ({chosen})", values)
@@ -116,6 +139,7 @@ class Archive:
         with self._file.writing() as execute:
             chosen = "SELECT number FROM processes WHERE record > ?"
             execute(f"DELETE FROM attributes WHERE process IN ({chosen})", (after,))
+            take_back_graphs(execute, after)
             count = int(execute("DELETE FROM processes WHERE record > ?", (after,)).rowcount)
             execute("DELETE FROM logs WHERE record > ?", (after,))
         return count
@@ -127,6 +151,7 @@ class Archive:
     def _delete(self, execute: Any, numbers: Iterable[int]) -> None:
         for number in numbers:
             execute("DELETE FROM attributes WHERE process = ?", (number,))
+            execute("DELETE FROM nodes WHERE process = ?", (number,))
             execute("DELETE FROM processes WHERE number = ?", (number,))
 
     def _numbers(self, processid: str, before: int = 1 << 62) -> list[int]:
@@ -162,6 +187,17 @@ class Archive:
             (short(attributeid),),
         )
         return next((row for row in self._rows(ProcessRow, found) if attributeid in attribute_ids(row)), None)
+
+    def graph(self, graphid: str) -> GraphRow | None:
+        found = self._rows(GraphRow, self._file.read(FIND, (short(graphid),)))
+        return next((row for row in found if row.processgraphid == graphid), None)
+
+    def nodes_of_graph(self, graphid: str) -> Sequence[ProcessRow]:
+        found = self._rows(ProcessRow, self._file.read(NODES, (short(graphid),)))
+        return [row for row in found if row.processgraphid == graphid]
+
+    def newest_graphs(self, colony: str, state: int, count: int) -> Sequence[GraphRow]:
+        return self._rows(GraphRow, self._file.read(NEWEST, (self._known(colony), state, count)))
 
     def newest(
         self, colony: str, state: int, count: int, *, executortype: str = "", label: str = "", initiatorname: str = ""
@@ -235,7 +271,7 @@ class Archive:
         try:
             fields = unpressed(data)
             if version != FORMAT:
-                fields = Migration(version, "archive").apply("processes" if cls is ProcessRow else "logs", fields)
+                fields = Migration(version, "archive").apply(_TABLES[cls], fields)
             return unpack(cls, fields)
         except (ValueError, zlib.error):
             self.damaged_rows += 1

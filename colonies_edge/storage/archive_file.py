@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from colonies_edge.storage.archive_schema import SCHEMA, SETTINGS
+from colonies_edge.storage.archive_schema import SCHEMA, SETTINGS, WORKFLOWS
 from colonies_edge.storage.errors import StoreFailed
 from colonies_edge.storage.files import FILE_MODE
 from colonies_edge.storage.migrations import Migration
@@ -93,6 +93,7 @@ class ArchiveFile:
                 return False
             else:
                 Migration(version, str(self._path))
+                connection.executescript(WORKFLOWS)
                 connection.execute("SELECT max(number), max(record) FROM processes").fetchone()
                 connection.execute("SELECT max(time) FROM logs").fetchone()
             if suspect.exists():

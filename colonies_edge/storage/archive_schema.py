@@ -48,7 +48,26 @@ CREATE INDEX logs_of_process ON logs(short);
 CREATE INDEX logs_of_executor ON logs(colony, executor);
 """
 
-SCHEMA = f"BEGIN; {_TABLES} PRAGMA user_version = {FORMAT}; COMMIT;"
+# The processes of workflows are marked, because they are removed with their workflow only. Archives of before there
+# were workflows get these tables when they are opened.
+WORKFLOWS = """
+CREATE TABLE IF NOT EXISTS nodes(process INTEGER PRIMARY KEY, graph INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS nodes_of ON nodes(graph);
+CREATE TABLE IF NOT EXISTS graphs(
+    number INTEGER PRIMARY KEY,
+    short INTEGER NOT NULL,
+    record INTEGER NOT NULL,
+    colony INTEGER NOT NULL,
+    state INTEGER NOT NULL,
+    submitted INTEGER NOT NULL,
+    format INTEGER NOT NULL,
+    row BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS graphs_by_short ON graphs(short);
+CREATE INDEX IF NOT EXISTS graphs_by_submission ON graphs(colony, state, submitted);
+"""
+
+SCHEMA = f"BEGIN; {_TABLES} {WORKFLOWS} PRAGMA user_version = {FORMAT}; COMMIT;"
 
 # WAL: a commit appends the changed pages once and syncs one file; a rollback journal writes every page twice and syncs
 # three times. FULL syncs the WAL at each commit: an archived process is on the card before the journal says so.

@@ -1,11 +1,11 @@
 """The same store without a disk, for tests and the simulator: what was committed survives `reopen`, nothing else."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from colonies_edge.engine.outcome import Kind, Record, Write
 from colonies_edge.engine.ports import Archived, Recovered
-from colonies_edge.engine.rows import ProcessRow, Purge
+from colonies_edge.engine.rows import GraphRow, ProcessRow, Purge
 from colonies_edge.protocol.model import LogEntry
 from colonies_edge.storage.archive import attribute_ids
 from colonies_edge.storage.errors import StoreFailed
@@ -18,11 +18,15 @@ class MemoryHistory:
 
     def __init__(self) -> None:
         self.processes: dict[str, ProcessRow] = {}
+        self.graphs: dict[str, GraphRow] = {}
         self.entries: dict[int, LogEntry] = {}
         self._by_attribute: dict[str, str] = {}
 
-    def insert(self, archived: Archived) -> None:
+    def insert(self, archived: Archived | GraphRow) -> None:
         """Keep one; repeating it changes nothing."""
+        if isinstance(archived, GraphRow):
+            self.graphs[archived.processgraphid] = archived
+            return
         row = archived.process
         self.processes[row.processid] = row
         self._by_attribute.update((identity, row.processid) for identity in attribute_ids(row))
@@ -30,13 +34,14 @@ class MemoryHistory:
 
     def purge(self, processid: str, purge: Purge) -> None:
         """Carry out one write of the table `archive`."""
-        gone = [processid] if processid in self.processes else []
-        if not processid:
-            gone = [
-                key
-                for key, row in self.processes.items()
-                if row.colonyname == purge.colonyname and purge.state in (-1, row.state)
-            ]
+        if purge.graphs:
+            graphs = _chosen(self.graphs, processid, purge)
+            for key in graphs:
+                del self.graphs[key]
+            gone = [key for key, row in self.processes.items() if row.processgraphid in graphs]
+        else:
+            outside = {key: row for key, row in self.processes.items() if not row.processgraphid}
+            gone = _chosen(outside, processid, purge)
         for key in gone:
             for identity in attribute_ids(self.processes.pop(key)):
                 self._by_attribute.pop(identity, None)
@@ -48,6 +53,16 @@ class MemoryHistory:
 
     def process_of_attribute(self, attributeid: str) -> ProcessRow | None:
         return self.processes.get(self._by_attribute.get(attributeid, ""))
+
+    def graph(self, graphid: str) -> GraphRow | None:
+        return self.graphs.get(graphid)
+
+    def nodes_of_graph(self, graphid: str) -> Sequence[ProcessRow]:
+        return [row for row in self.processes.values() if row.processgraphid == graphid]
+
+    def newest_graphs(self, colony: str, state: int, count: int) -> Sequence[GraphRow]:
+        found = [row for row in reversed(self.graphs.values()) if (row.colonyname, row.state) == (colony, state)]
+        return sorted(found, key=lambda row: row.submissiontime, reverse=True)[:count]
 
     def newest(
         self, colony: str, state: int, count: int, *, executortype: str = "", label: str = "", initiatorname: str = ""
@@ -92,6 +107,12 @@ class MemoryHistory:
             if time > since_ns and entry.colonyname == colony and text in entry.message
         ]
         return found[:count]
+
+
+def _chosen(rows: Mapping[str, ProcessRow] | Mapping[str, GraphRow], key: str, purge: Purge) -> list[str]:
+    if key:
+        return [key] if key in rows else []
+    return [key for key, row in rows.items() if row.colonyname == purge.colonyname and purge.state in (-1, row.state)]
 
 
 class MemoryStore:

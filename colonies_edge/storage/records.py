@@ -16,6 +16,7 @@ from colonies_edge.storage.stored_json import parse, parse_object, text_of, to_b
 # times in a line. A real text that begins with "=" gets another "=" in front.
 _AS_KEY = "=key"
 _AS_CALLER = "=by"
+_IDS = {"processid", "graphid"}  # of an answer; when a write has it for its key, the number of that write stands for it
 
 
 class Unreadable(ValueError):
@@ -69,10 +70,10 @@ def _packed_answer(answer: Answer, record: Record) -> dict[str, Any]:
         del packed["payloadtype"]
     if not packed["error"]:
         del packed["error"]
-    if "processid" in packed:
+    for name in _IDS & packed.keys():
         for index, write in enumerate(record.writes):
-            if write.key == answer.processid:
-                packed["processid"] = index
+            if write.key == packed[name]:
+                packed[name] = index
                 break
     return packed
 
@@ -169,8 +170,9 @@ class Line:
         if "payloadtype" not in packed:
             packed["payloadtype"] = self.fields["type"] if "type" in self.fields else self.fields["msg"]["msgtype"]
         packed.setdefault("error", False)
-        if isinstance(packed.get("processid"), int):
-            packed["processid"] = self.fields["w"][packed["processid"]][1]
+        for name in _IDS & packed.keys():
+            if isinstance(packed[name], int):
+                packed[name] = self.fields["w"][packed[name]][1]
         return unpack(Answer, packed)
 
 

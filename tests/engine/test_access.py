@@ -47,6 +47,10 @@ def message_of(bench: Bench, msgtype: str) -> dict[str, Any]:
     bench.do("worker", "addlogmsg", processid=processid, message="line")
     newcomer = identity("newcomer")
     by_process = {"processid": processid}
+    workflow = {"colonyname": LAB, "functionspecs": [spec(nodename="a", priority=1), spec(nodename="b")]}
+    graph = bench.do("ann", "submitworkflowspecmsg", spec=workflow)
+    step = bench.do("worker", "assignprocessmsg", colonyname=LAB, timeout=-1)["processid"]
+    by_graph = {"processgraphid": graph["processgraphid"]}
     special: dict[str, dict[str, Any]] = {
         "versionmsg": {},
         "getserverinfomsg": {},
@@ -74,6 +78,11 @@ def message_of(bench: Bench, msgtype: str) -> dict[str, Any]:
         "getlogsmsg": {**by_process, "count": 1},
         "searchlogsmsg": {"colonyname": LAB, "text": "line", "days": 1, "count": 1},
         "subscribeprocessesmsg": {"colonyname": LAB, "executortype": "cli", "state": 0, "timeout": 1},
+        "submitworkflowspecmsg": {"spec": workflow},
+        "getprocessgraphmsg": by_graph,
+        "removeprocessgraphmsg": by_graph,
+        "cancelprocessgraphmsg": by_graph,
+        "addchildmsg": {**by_graph, "parentprocessid": step, "spec": spec(nodename="c")},
         "releaseprocessmsg": {**by_process, "attempt": 1},
         "getprocesshistmsg": {"colonyname": LAB, "seconds": 60, "state": 0},
         "getprocessesmsg": {"colonyname": LAB, "count": 1},

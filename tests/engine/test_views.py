@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from colonies_edge.engine.rows import Attr, ProcessRow
+from colonies_edge.engine.tables import Tables
 from colonies_edge.engine.views import process_value
 from colonies_edge.protocol.codec import decode, encode
 from colonies_edge.protocol.model import Conditions, FunctionSpec, Process, State
@@ -37,17 +38,17 @@ ROW = ProcessRow(
 
 
 def test_a_process_is_shown_in_the_shape_of_the_wire() -> None:
-    value = process_value(ROW)
+    value = process_value(Tables(), ROW)
     assert encode(decode(Process, value)) == value
     assert list(value) == list(encode(Process()))
 
 
 def test_nothing_of_our_own_is_shown() -> None:
-    assert not {"attempt", "losses", "leased"} & set(process_value(ROW))
+    assert not {"attempt", "losses", "leased"} & set(process_value(Tables(), ROW))
 
 
 def test_environment_variables_of_the_executor_join_those_of_the_submission() -> None:
-    value = process_value(ROW)
+    value = process_value(Tables(), ROW)
     assert value["spec"]["env"] == {"A": "1", "B": "2"}
     assert [(one["key"], one["attributetype"], one["state"]) for one in value["attributes"]] == [
         ("A", 3, 1),
@@ -57,9 +58,9 @@ def test_environment_variables_of_the_executor_join_those_of_the_submission() ->
 
 
 def test_whoever_gets_a_value_may_change_it() -> None:
-    value = process_value(ROW)
+    value = process_value(Tables(), ROW)
     value["spec"]["env"]["A"] = value["spec"]["kwargs"]["k"] = "changed"
     value["out"].append("more")
-    assert process_value(ROW)["spec"]["env"]["A"] == "1"
-    assert process_value(ROW)["spec"]["kwargs"] == {"k": 2**60}
-    assert len(process_value(ROW)["out"]) == 1
+    assert process_value(Tables(), ROW)["spec"]["env"]["A"] == "1"
+    assert process_value(Tables(), ROW)["spec"]["kwargs"] == {"k": 2**60}
+    assert len(process_value(Tables(), ROW)["out"]) == 1

@@ -16,9 +16,11 @@ from colonies_edge.protocol.model import (
     FunctionSpec,
     LogEntry,
     Process,
+    ProcessGraph,
     ServerInfo,
     Statistics,
     User,
+    WorkflowSpec,
 )
 from colonies_edge.protocol.model_base import TIME
 from colonies_edge.protocol.replies import HeartbeatReply, PauseStatus, ReadyReply
@@ -41,7 +43,7 @@ times = st.integers(-62_104_000_000_000_000, 253_402_300_799_000_000).map(lambda
 
 OBJECTS: list[type[Any]] = [
     Attribute, Cluster, Colony, Executor, Function, FunctionSpec, Held, HeartbeatReply, LogEntry, PauseStatus, Process,
-    ReadyReply, ServerInfo, Statistics, User, Withdraw,
+    ProcessGraph, ReadyReply, ServerInfo, Statistics, User, Withdraw, WorkflowSpec,
 ]  # fmt: skip
 MESSAGE_CLASSES: list[type[Stamp]] = list(dict.fromkeys(row.cls for row in MESSAGES.values()))
 

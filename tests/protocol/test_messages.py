@@ -41,9 +41,9 @@ getcolonystatsmsg getexecutorbyidmsg getexecutormsg getexecutorsmsg getfunctions
 getprocesshistmsg getprocessesmsg getprocessmsg getserverinfomsg getstatisticsmsg getuserbyidmsg getusermsg getusersmsg
 pauseassignmentsmsg rejectexecutormsg removeallprocessesmsg removecolonymsg removeexecutormsg removefunctionmsg
 removeprocessmsg removeusermsg reportallocationmsg resumeassignmentsmsg searchlogsmsg setoutputmsg submitfuncspecmsg
-subscribeprocessesmsg subscribeprocessmsg updateexecutormsg versionmsg""".replace(
-    "getprocesseshistmsg", "getprocesshistmsg"
-)
+subscribeprocessesmsg subscribeprocessmsg updateexecutormsg versionmsg
+submitworkflowspecmsg getprocessgraphmsg getprocessgraphsmsg removeprocessgraphmsg removeallprocessgraphsmsg
+cancelprocessgraphmsg addchildmsg"""
 OURS = "readymsg heartbeatmsg releaseprocessmsg"
 OLD_NAMES = "deleteexecutormsg deleteprocessmsg getfunctionsbyexecutormsg"
 

@@ -9,7 +9,7 @@ from colonies_edge.engine.access import RULES, Memory
 from colonies_edge.engine.engine import Engine
 from colonies_edge.engine.ports import History
 from colonies_edge.engine.rows import TallyRow
-from colonies_edge.engine.tables import TALLY_FIELDS
+from colonies_edge.engine.tallies import TALLY_FIELDS
 from colonies_edge.engine.timers import Timer
 from colonies_edge.protocol.model import State
 from tests.simulation.loop import SECOND

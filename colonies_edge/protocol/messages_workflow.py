@@ -1,0 +1,82 @@
+"""Messages about workflows, which the wire calls process graphs (`protocol-core.md` 5); `messages.py` is the door."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from colonies_edge.protocol.messages_base import Stamp
+from colonies_edge.protocol.model import OMIT, FunctionSpec, WorkflowSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmitWorkflowSpec(Stamp):
+    """Run these, each when those that it depends on succeeded."""
+
+    msgtype: ClassVar[str] = "submitworkflowspecmsg"
+    failure: ClassVar[str] = "Failed to submit workkflow"  # upstream's spelling
+    mismatch: ClassVar[str] = "Failed to submit workflow"
+    spec: WorkflowSpec | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetProcessGraph(Stamp):
+    """One workflow, with what is needed to draw it."""
+
+    msgtype: ClassVar[str] = "getprocessgraphmsg"
+    failure: ClassVar[str] = "Failed to get processgraph"
+    processgraphid: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetProcessGraphs(Stamp):
+    """Workflows in one state."""
+
+    msgtype: ClassVar[str] = "getprocessgraphsmsg"
+    failure: ClassVar[str] = "Failed to get processgraphs"
+    colonyname: str = ""
+    count: int = 0
+    state: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveProcessGraph(Stamp):
+    """A workflow that does not run is forgotten, with its processes."""
+
+    msgtype: ClassVar[str] = "removeprocessgraphmsg"
+    failure: ClassVar[str] = "Failed to remove processgraph"
+    processgraphid: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveAllProcessGraphs(Stamp):
+    """All workflows in a state are forgotten, with their processes."""
+
+    msgtype: ClassVar[str] = "removeallprocessgraphsmsg"
+    failure: ClassVar[str] = "Failed to remove all processgraphs"
+    colonyname: str = ""
+    state: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelProcessGraph(Stamp):
+    """No longer wanted: what of it has not ended is cancelled."""
+
+    msgtype: ClassVar[str] = "cancelprocessgraphmsg"
+    failure: ClassVar[str] = "Failed to cancel processgraph"
+    processgraphid: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddChild(Stamp):
+    """A running process adds one that waits for it.
+
+    With `childprocessid`, that process waits for the new one, too. With `insert` the new one comes between the parent
+    and all its children.
+    """
+
+    msgtype: ClassVar[str] = "addchildmsg"
+    failure: ClassVar[str] = "Failed to add child to processgraph"
+    processgraphid: str = ""
+    parentprocessid: str = ""
+    childprocessid: str = field(default="", metadata=OMIT)
+    spec: FunctionSpec | None = None
+    insert: bool = False
