@@ -6,18 +6,23 @@ from typing import Any
 
 from colonies_edge.engine import (
     attributes,
+    channels,
+    crons,
     executing,
     functions,
+    generators,
     lifecycle,
+    locations,
     logs,
     membership,
     pause,
     processes,
+    schedule_timers,
     server,
     watching,
     workflows,
 )
-from colonies_edge.engine.access import RULES, Memory, Role, Rule, authorise
+from colonies_edge.engine.access import RULES, Memory, Role, Rule, authorise, memory_of
 from colonies_edge.engine.carrying import Carrier, Saying, answer_of
 from colonies_edge.engine.live import SECOND
 from colonies_edge.engine.outcome import Kind, Outcome, Record, Request, Write
@@ -27,7 +32,7 @@ from colonies_edge.engine.step import Handler, Step
 from colonies_edge.engine.timers import Due, Timer
 from colonies_edge.protocol.errors import BadRequest, ClockSkew, ColoniesError, Forbidden, Internal, TooManyRequests
 from colonies_edge.protocol.limits import ANSWERS_PER_CALLER_MAX, FRESHNESS_S, MSGID_MAX, MSGID_MIN
-from colonies_edge.protocol.messages import decode_message
+from colonies_edge.protocol.messages import decode_message, is_msgid
 from colonies_edge.protocol.model import Backend, State
 
 TIMERS_PER_TICK_MAX = 256  # one tick stays short, and its journal record small, when a thousand deadlines fall together
@@ -44,6 +49,10 @@ HANDLERS: Mapping[str, Handler] = {
     **pause.HANDLERS,
     **watching.HANDLERS,
     **workflows.HANDLERS,
+    **crons.HANDLERS,
+    **generators.HANDLERS,
+    **locations.HANDLERS,
+    **channels.HANDLERS,
 }
 
 
@@ -71,6 +80,7 @@ class Engine(Carrier):
                 if write.table == "clock":
                     self._answers.shift(write.row.by_ns)
             if record.answer is not None:
+                self._answers.forget_old(record.time_ns)  # as it was then: the same msgid may have come back much later
                 self._answers.remember(record.caller, record.msgid, record.answer, record.time_ns)
         self.tables.observers.append(live.observe)
         self._start(now)
@@ -87,6 +97,7 @@ class Engine(Carrier):
         live.changed.clear()
         live.graph_moves.clear()
         live.dirty_processes.clear()
+        schedule_timers.start(live)
         live.timers.set(live.after(self.settings.stale_executor_s / SWEEPS_PER_STALE_TIME), Timer.SWEEP, "")
 
     def found(self, identity: str, now: int) -> Outcome:
@@ -137,13 +148,13 @@ class Engine(Carrier):
         msgid = _msgid_of(request)
         try:
             message = decode_message(request.payloadtype, request.value)
-            msgid = message.msgid if request.stamped else request.msgid
             rule = RULES.get(message.msgtype)  # of the class: some types have an old name, too
             handler = HANDLERS.get(message.msgtype)
             if rule is None or handler is None:
                 raise Forbidden(f"invalid rpcMsg.PayloadType: {request.payloadtype}")
             if rule.role is not Role.ANYBODY:
                 self._check_stamp(request, rule, message, now)
+                msgid = message.msgid if request.stamped else msgid
                 if rule.memory is not Memory.NONE and self._repeat(request, msgid, saying):
                     return saying.outcome()
         except ColoniesError as error:
@@ -156,8 +167,8 @@ class Engine(Carrier):
             raise Forbidden(f"This message is for the coordinator {message.serverid}, not {self.tables.identity}")
         if not request.stamped:
             return
-        if not MSGID_MIN <= len(message.msgid) <= MSGID_MAX or "/" in message.msgid:
-            raise BadRequest(f"msgid must have {MSGID_MIN} to {MSGID_MAX} characters and no slash")
+        if not is_msgid(message.msgid):
+            raise BadRequest(f"msgid must have {MSGID_MIN} to {MSGID_MAX} visible characters")
         sent = message.ts * 1_000_000
         if abs(sent - now) > FRESHNESS_S * SECOND:
             raise ClockSkew(f"ts is more than {FRESHNESS_S} s away from the coordinator's time", ts=now // 1_000_000)
@@ -185,19 +196,19 @@ class Engine(Carrier):
     ) -> Outcome:
         step = Step(self._live, self._history, now, request)
         step.msgid = msgid
+        memory = memory_of(rule, message, now)
         try:
             authorise(step, rule, message)
             result = handler(step, message)
         except ColoniesError as error:
-            remembered = rule.memory if error.status != TooManyRequests.status else Memory.NONE
-            self._refuse(request, msgid, error, saying, remembered)
+            self._refuse(request, msgid, error, saying, memory if error.status != TooManyRequests.status else Memory.NONE)
             return saying.outcome()
         except Exception as fault:  # our defect, found by somebody's message: the draft is dropped, nothing changed
             saying.faults.append(fault)
             self._refuse(request, msgid, Internal(), saying)
             return saying.outcome()
         answer = answer_of(request.payloadtype, result)
-        return self._carry_out(step, saying, rule.memory, answer)
+        return self._carry_out(step, saying, memory, answer)
 
     # Time
 
@@ -236,11 +247,15 @@ class Engine(Carrier):
             if poll is not None:
                 self._end_poll(key, executing.nothing_in_time(poll.seeker.colony in self.tables.pauses), saying)
         elif due.timer is Timer.SUBSCRIPTION:
-            live.subscriptions.end(key)
+            channels.time_out(step, key)
         elif due.timer is Timer.PASS_OVER:
             live.wake_executor(key)
         elif due.timer is Timer.SWEEP:
             self._sweep(step)
+        elif due.timer is Timer.CRON:
+            crons.go_off(step, key)
+        elif due.timer is Timer.GENERATOR:
+            generators.go_off(step, key)
 
     def _sweep(self, step: Step) -> None:
         for executor in tuple(self.tables.executors.values()):

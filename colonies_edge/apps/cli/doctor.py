@@ -135,7 +135,6 @@ async def there(session: Session) -> AsyncIterator[Finding]:
             about="broker",
             verdict=PROBLEM,
             sentence=str(error),
-            remedy=f"is it running? The address comes from {config.describe('mqtt')}",
             no_connection=True,
         )
         return

@@ -64,11 +64,14 @@ class Speaker:
 
     def _publish(self, topic: Topic, payloadtype: str, value: Any, error: bool, msgid: str, ts: int) -> None:
         text = self._topics.format(topic)
-        sealed = seal_reply(payloadtype, value, error, msgid, ts, self._topics.unrooted(text), self._signer)
         try:
+            sealed = seal_reply(payloadtype, value, error, msgid, ts, self._topics.unrooted(text), self._signer)
             self._link.publish(text, sealed.to_bytes())
         except LinkFull:
             self.counts["not sent: the broker does not keep up"] += 1
+        except ValueError as fault:  # a text that no reply can carry: our defect, which must not end the coordinator
+            self.counts["not sent: it cannot be signed"] += 1
+            _log.error("a defect: %s for %s cannot be said", payloadtype, topic.party, exc_info=fault)
 
     def status(self, ts: int, *, online: bool) -> tuple[str, bytes]:
         """Topic and body of the retained status; also the last will."""
