@@ -1,63 +1,27 @@
 """Who may say what: one row per message type (`protocol-core.md` 2.3), and the check that reads it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
+from colonies_edge.engine import access_blueprints
+from colonies_edge.engine.access_rule import Memory, Role, Rule, Target, memory_of
 from colonies_edge.engine.step import Step
 from colonies_edge.engine.tables import Tables
 from colonies_edge.protocol.errors import BadRequest, Forbidden, error_of
 from colonies_edge.protocol.model import ExecutorState
 
-
-class Role(str, Enum):
-    """Who a caller must be, in the colony that the message concerns."""
-
-    ANYBODY = "anybody, unsigned"
-    SERVER_OWNER = "server owner"
-    COLONY_OWNER = "colony owner"
-    MEMBER = "member"  # approved executor or user; the colony owner is none (protocol-core.md 2.1)
-    MEMBER_OR_PENDING = "member, or executor that waits for approval"
-
-
-class Memory(str, Enum):
-    """What a repeated call finds (`mqtt.md` 2, exactly one effect)."""
-
-    NONE = "none"  # a read: saying it again has no effect
-    VOLATILE = "volatile"  # effect dies with the process: remembered in memory, refused when stamped before the start
-    DURABLE = "durable"  # remembered in the journal, refusals too
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """Where a message says which colony it concerns.
-
-    Either `path`, a dotted path of fields to the colony's name, whose first part may be absent (`absent` is then the
-    text of the 400); or `of`, a kind of object, and `path` to its id, with `missing` as answer when there is none. An
-    empty path hands the whole message to the finder.
-    """
-
-    path: str = ""
-    of: str = ""
-    absent: str = ""
-    missing: tuple[int, str] = (404, "")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """One row of the table."""
-
-    role: Role
-    target: Target | None = None
-    memory: Memory = Memory.NONE
-    unknown_colony: str = ""  # when set: an unknown colony is a 400 with this text ({} = name), whatever the role
-
+__all__ = [
+    "RULES", "Memory", "Role", "Rule", "Target", "authorise", "is_member", "memory_of", "process_of_attribute",
+    "require_member", "require_owner", "subject_of_logs",
+]  # fmt: skip
 
 # How to find the object behind an id: kind -> (step, id or message) -> object with a `colonyname`, or None.
 FINDERS: dict[str, Callable[[Step, Any], Any]] = {
     "process": lambda step, key: step.process(key),
     "graph": lambda step, key: step.graph(key),
+    "cron": lambda step, key: step.tables.schedule.crons.get(key),
+    "generator": lambda step, key: step.tables.schedule.generators.get(key),
+    "blueprint": lambda step, key: metadata_of_blueprint(step, key),
     "executor by id": lambda step, key: step.tables.executors.get(key),
     "function": lambda step, key: step.tables.functions.get(key),
     "attribute": lambda step, key: process_of_attribute(step, key),
@@ -69,6 +33,12 @@ def process_of_attribute(step: Step, attributeid: str) -> Any:
     """The process that has this attribute, in memory or in the archive, or None."""
     processid = step.tables.attribute_targets.get(attributeid)
     return step.process(processid) if processid is not None else step.history.process_of_attribute(attributeid)
+
+
+def metadata_of_blueprint(step: Step, blueprintid: str) -> Any:
+    """Where a blueprint says which colony it is in, or None."""
+    blueprint = step.tables.blueprints.with_id(blueprintid)
+    return blueprint.metadata if blueprint is not None else None
 
 
 def subject_of_logs(step: Step, message: Any) -> Any:
@@ -94,6 +64,9 @@ def authorise(step: Step, rule: Rule, message: Any) -> None:
             raise Forbidden("Access denied, not server owner")
     elif rule.role is Role.COLONY_OWNER:
         require_owner(step.tables, step.colony, step.caller)
+    elif rule.role is Role.MEMBER_OR_OWNER:
+        if not is_member(step.tables, step.colony, step.caller):
+            require_owner(step.tables, step.colony, step.caller)
     elif rule.role is not Role.ANYBODY:
         require_member(step.tables, step.colony, step.caller, pending=rule.role is Role.MEMBER_OR_PENDING)
     _check_topic(step, rule)
@@ -168,6 +141,14 @@ def _graph(verb: str) -> Target:
 
 def _colony(path: str = "colonyname", absent: str = "") -> Target:
     return Target(path=path, absent=absent)
+
+
+def _cron(missing: str) -> Target:
+    return Target(of="cron", path="cronid", missing=(404, missing))
+
+
+def _generator(verb: str) -> Target:
+    return Target(of="generator", path="generatorid", missing=(404, f"Failed to {verb} generator, generator is nil"))
 
 
 _UNKNOWN = "Colony with name <{}> does not exists"
@@ -307,6 +288,39 @@ RULES: dict[str, Rule] = {
     "addexecutorlogmsg": Rule(role=Role.MEMBER, target=_colony(), memory=_DURABLE),
     "getlogsmsg": Rule(role=Role.MEMBER, target=Target(of="subject of logs", missing=(500, ""))),
     "searchlogsmsg": Rule(role=Role.MEMBER, target=_colony()),
+    # Crons and generators
+    "addcronmsg": Rule(
+        role=Role.MEMBER, target=_colony("cron.colonyname", "Failed to add cron, msg.Cron is nil"), memory=_DURABLE
+    ),
+    "getcronmsg": Rule(role=Role.MEMBER, target=_cron("Failed to get cron, cron is nil")),
+    "getcronsmsg": Rule(role=Role.MEMBER, target=_colony()),
+    "runcronmsg": Rule(role=Role.MEMBER, target=_cron("cron not found"), memory=_DURABLE),
+    "removecronmsg": Rule(role=Role.MEMBER, target=_cron("Failed to remove cron, cron is nil"), memory=_DURABLE),
+    "addgeneratormsg": Rule(
+        role=Role.MEMBER,
+        target=_colony("generator.colonyname", "Failed to add generator, msg.Generator is nil"),
+        memory=_DURABLE,
+    ),
+    "getgeneratormsg": Rule(role=Role.MEMBER, target=_generator("get")),
+    "resolvegeneratormsg": Rule(role=Role.MEMBER, target=_colony()),
+    "getgeneratorsmsg": Rule(role=Role.MEMBER, target=_colony()),
+    "packgeneratormsg": Rule(role=Role.MEMBER, target=_generator("increment"), memory=_DURABLE),
+    "removegeneratormsg": Rule(role=Role.MEMBER, target=_generator("remove"), memory=_DURABLE),
+    # Locations
+    "addlocationmsg": Rule(
+        role=Role.COLONY_OWNER,
+        target=_colony("location.colonyname", "Failed to add location, location is nil"),
+        memory=_DURABLE,
+        unknown_colony=_UNKNOWN,
+    ),
+    "getlocationsmsg": Rule(role=Role.MEMBER_OR_PENDING, target=_colony()),
+    "getlocationmsg": Rule(role=Role.MEMBER_OR_PENDING, target=_colony()),
+    "removelocationmsg": Rule(role=Role.COLONY_OWNER, target=_colony(), memory=_DURABLE),
+    **access_blueprints.RULES,
+    # Channels: who of the members may is looked at there
+    "channelappendmsg": Rule(role=Role.MEMBER, target=_process(404, "Process not found"), memory=_DURABLE),
+    "channelreadmsg": Rule(role=Role.MEMBER, target=_process(404, "Process not found")),
+    "subscribechannelmsg": Rule(role=Role.MEMBER, target=_process(404, "Process not found"), memory=_VOLATILE),
     # Subscriptions
     "subscribeprocessmsg": Rule(role=Role.MEMBER, target=_process(403, "Invalid process with Id {}"), memory=_VOLATILE),
     "subscribeprocessesmsg": Rule(role=Role.MEMBER, target=_colony(), memory=_VOLATILE),

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from colonies_edge.engine import assigning, lifecycle
+from colonies_edge.engine import assigning, channels, lifecycle, schedule_timers
 from colonies_edge.engine.access import Memory, is_member
 from colonies_edge.engine.answers import Answers
 from colonies_edge.engine.live import Live
@@ -67,6 +67,7 @@ class Carrier:
         settle(step)
         assigning.push_all(step, live)
         settle(step)
+        schedule_timers.follow(live, step.draft.writes, step.now)
         self._add_record(step, saying, memory, answer)
         self._answer_polls(saying, step.now)
         saying.pushes = step.pushes + saying.pushes
@@ -124,7 +125,7 @@ class Carrier:
     def _end_poll(self, key: str, error: ColoniesError, saying: Saying) -> None:
         poll: Poll | None = self._live.offers.end(key)
         if poll is not None:
-            self._refuse(poll.request, key.partition("/")[2], error, saying, Memory.VOLATILE)
+            self._refuse(poll.request, key.partition("/")[2], error, saying, poll.memory)
 
     def _make_events(self, saying: Saying) -> None:
         live = self._live
@@ -137,6 +138,7 @@ class Carrier:
                 value = value if value is not None else process_value(live.tables, row)
                 saying.events.append(Event(route=subscription.route, msgid=subscription.next_msgid(), value=value))
         live.changed.clear()
+        saying.events += channels.farewells(live)
 
     def _refuse(
         self, request: Request, msgid: str, error: ColoniesError, saying: Saying, memory: Memory = Memory.NONE

@@ -6,6 +6,7 @@ from typing import Any
 from colonies_edge.engine import lifecycle
 from colonies_edge.engine.names import require_colony_name, require_identity
 from colonies_edge.engine.rows import Purge
+from colonies_edge.engine.schedule_owners import drop_schedule, hand_over_schedule
 from colonies_edge.engine.statistics import of_colony
 from colonies_edge.engine.step import Handler, Step
 from colonies_edge.engine.views import echo
@@ -55,6 +56,9 @@ def remove_colony(step: Step, message: RemoveColony) -> dict[str, Any]:
     for key in tuple(tables.executors_in.get(name, ())):
         draft.drop("executors", key)
         draft.drop("presence", key)
+    drop_schedule(step, name)
+    for table, key in tables.blueprints.rows_of(name):
+        draft.drop(table, key)
     draft.drop("pauses", name)
     draft.instruct("archive", "", Purge(colonyname=name, state=ANY_STATE, logs=True))
     draft.instruct("archive", "", Purge(colonyname=name, state=ANY_STATE, graphs=True))
@@ -83,6 +87,7 @@ def change_colony_id(step: Step, message: ChangeColonyId) -> Any:
     if not message.colonyid:
         raise BadRequest("Failed to change colony Id, colony Id is empty")
     require_identity("Failed to change colony Id", message.colonyid, "new colony Id is not 64 characters")
+    hand_over_schedule(step, step.caller, message.colonyid)
     step.draft.patch("colonies", step.colony, colonyid=message.colonyid)
     return echo(step)
 

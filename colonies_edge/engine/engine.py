@@ -6,6 +6,7 @@ from typing import Any
 
 from colonies_edge.engine import (
     attributes,
+    blueprints,
     channels,
     crons,
     executing,
@@ -25,7 +26,7 @@ from colonies_edge.engine import (
 from colonies_edge.engine.access import RULES, Memory, Role, Rule, authorise, memory_of
 from colonies_edge.engine.carrying import Carrier, Saying, answer_of
 from colonies_edge.engine.live import SECOND
-from colonies_edge.engine.outcome import Kind, Outcome, Record, Request, Write
+from colonies_edge.engine.outcome import Kind, Outcome, Push, Record, Request, Write
 from colonies_edge.engine.retiring import retire
 from colonies_edge.engine.rows import ClockStep, PresenceRow, ProcessRow, ServerRow
 from colonies_edge.engine.step import Handler, Step
@@ -36,6 +37,7 @@ from colonies_edge.protocol.messages import decode_message, is_msgid
 from colonies_edge.protocol.model import Backend, State
 
 TIMERS_PER_TICK_MAX = 256  # one tick stays short, and its journal record small, when a thousand deadlines fall together
+WRITES_PER_TICK_MAX = 2_000  # a cron can start ten thousand processes at a time: then the next one has its own tick
 SWEEPS_PER_STALE_TIME = 10  # silent executors are looked for so often: upstream's 60 s of 600 s
 
 HANDLERS: Mapping[str, Handler] = {
@@ -53,6 +55,7 @@ HANDLERS: Mapping[str, Handler] = {
     **generators.HANDLERS,
     **locations.HANDLERS,
     **channels.HANDLERS,
+    **blueprints.HANDLERS,
 }
 
 
@@ -226,7 +229,7 @@ class Engine(Carrier):
         step = Step(live, self._history, now)
         for number, due in enumerate(live.timers.due(live.steady), 1):
             self._go_off(step, due, saying)
-            if number == TIMERS_PER_TICK_MAX:
+            if number == TIMERS_PER_TICK_MAX or len(step.draft.writes) >= WRITES_PER_TICK_MAX:
                 break
         return self._carry_out(step, saying)
 
@@ -275,6 +278,15 @@ class Engine(Carrier):
             live.leases.shorten(processid, conn, live.after(self.settings.grace_s))
         live.offers.withdraw(executorid)
         return Outcome()
+
+    def undeliverable(self, push: Push, text: str, now: int) -> Outcome:
+        """An assignment cannot be sent to anybody: the process fails instead of going round for ever."""
+        self._live.begin(now)
+        step = Step(self._live, self._history, now)
+        row = self.tables.processes.get(push.value["processid"])
+        if row is not None and row.state is State.RUNNING and row.attempt == push.value.get("attempt"):
+            lifecycle.fail(step, row, (text,))
+        return self._carry_out(step, Saying())
 
     def clock_stepped(self, by_ns: int, now: int) -> Outcome:
         """The wall clock jumped forward by `by_ns` to `now`: every deadline moves with it, no lease ends by it."""

@@ -8,6 +8,7 @@ from colonies_edge.engine import lifecycle
 from colonies_edge.engine.functions import forget_functions
 from colonies_edge.engine.names import require_identity, require_name, require_text
 from colonies_edge.engine.rows import PresenceRow
+from colonies_edge.engine.schedule_owners import hand_over_schedule
 from colonies_edge.engine.step import Handler, Step
 from colonies_edge.engine.views import echo
 from colonies_edge.engine.views import executor as shown
@@ -168,6 +169,7 @@ def change_executor_id(step: Step, message: ChangeExecutorId) -> Any:
     if heard is not None:
         step.draft.put("presence", new, PresenceRow(heard_ns=heard))
     _hand_over(step, old, new)
+    hand_over_schedule(step, old, new)
     return echo(step)
 
 

@@ -2,14 +2,18 @@
 
 from collections import deque
 
+from colonies_edge.engine.channel_index import OPEN
 from colonies_edge.engine.leases import Leases
 from colonies_edge.engine.offers import Offers
 from colonies_edge.engine.ports import Settings
+from colonies_edge.engine.rates import Rates
 from colonies_edge.engine.rows import ProcessRow
+from colonies_edge.engine.schedule_timers import is_alive
 from colonies_edge.engine.subscriptions import Subscriptions
 from colonies_edge.engine.tables import Tables
 from colonies_edge.engine.timers import Timer, Timers
 from colonies_edge.engine.waiting import Waiting, is_waiting
+from colonies_edge.protocol.limits import CHANNEL_APPENDS_BURST, CHANNEL_APPENDS_PER_S
 from colonies_edge.protocol.model import State
 
 SECOND = 1_000_000_000
@@ -40,6 +44,8 @@ class Live:
         self.changed: list[ProcessRow] = []  # entered a state in this step, or wait again
         self.graph_moves: deque[ProcessRow] = deque()  # began or ended in this step, and belong to a workflow
         self._unmet: dict[str, set[str]] = {}  # process id -> ids of the parents that it still waits for
+        self.appends = Rates(CHANNEL_APPENDS_BURST, CHANNEL_APPENDS_PER_S)  # of entries, by process id
+        self.silenced: list[ProcessRow] = []  # had channels, which ended in this step
         tables.observers.append(self.observe)
 
     def begin(self, now: int) -> None:
@@ -52,6 +58,8 @@ class Live:
 
     def observe(self, before: ProcessRow | None, after: ProcessRow | None) -> None:
         """A process row changed."""
+        if before is not None and before.spec.channels and (after is None or after.state not in OPEN):
+            self.silenced.append(before)
         if before is not None and before.state is State.RUNNING and not _same_run(before, after):
             self.leases.end(before.processid)
             self.dirty_executors[before.assignedexecutorid] = None
@@ -129,6 +137,8 @@ class Live:
             return self.offers.poll(key) is not None
         if timer is Timer.SUBSCRIPTION:
             return self.subscriptions.get(key) is not None
+        if timer in (Timer.CRON, Timer.GENERATOR):
+            return is_alive(self, timer, key, steady)
         return True
 
 

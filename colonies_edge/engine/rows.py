@@ -5,7 +5,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from colonies_edge.engine.outcome import Answer
-from colonies_edge.protocol.model import Colony, Executor, Function, FunctionSpec, LogEntry, State, Time, User
+from colonies_edge.engine.rows_channel import EntryRow
+from colonies_edge.engine.rows_schedule import ArgRow, CronRow, GeneratorRow
+from colonies_edge.protocol.model import (
+    Blueprint,
+    BlueprintDefinition,
+    BlueprintHistory,
+    Colony,
+    Executor,
+    Function,
+    FunctionSpec,
+    Location,
+    LogEntry,
+    State,
+    Time,
+    User,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +177,14 @@ TABLES: dict[str, type] = {
     "functions": Function,  # by function id
     "processes": ProcessRow,  # by process id
     "graphs": GraphRow,  # by process graph id
+    "crons": CronRow,  # by cron id
+    "generators": GeneratorRow,  # by generator id
+    "generatorargs": ArgRow,  # by generator id/number in the queue, 12 digits
+    "locations": Location,  # by colony/name
+    "channelentries": EntryRow,  # by process id/place in the channel, 8 digits/name of the channel
+    "definitions": BlueprintDefinition,  # by colony/name
+    "blueprints": Blueprint,  # by colony/name
+    "blueprinthistory": BlueprintHistory,  # by blueprint id/generation, 12 digits
     "logs": LogEntry,  # by time stamp in ns, 20 digits
     "pauses": PauseRow,  # by colony name
     "tallies": TallyRow,  # by colony name

@@ -5,8 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 from colonies_edge.engine import tallies
+from colonies_edge.engine.blueprints_index import BlueprintIndex
+from colonies_edge.engine.channel_index import ChannelIndex
 from colonies_edge.engine.outcome import Kind, Write
 from colonies_edge.engine.rows import Attr, ClockStep, GraphRow, ProcessRow, Purge, ServerRow, TallyRow, attribute_id
+from colonies_edge.engine.schedule_index import ScheduleIndex
 from colonies_edge.engine.workflows_index import GraphIndex
 from colonies_edge.protocol.codec_revise import revised
 from colonies_edge.protocol.model import Colony, Executor, Function, LogEntry, State, User
@@ -39,6 +42,7 @@ class Tables:
         self.pauses: dict[str, Any] = {}
         self.tallies: dict[str, TallyRow] = {}
         self.heard: dict[str, int] = {}  # executor id -> ns; in the journal only when it is set back
+        self.schedule = ScheduleIndex()
         self.by_name: dict[str, dict[str, Any]] = {
             "server": self.server,
             "colonies": self.colonies,
@@ -50,6 +54,15 @@ class Tables:
             "logs": self.logs,
             "pauses": self.pauses,
             "tallies": self.tallies,
+            **self.schedule.by_name,
+        }
+        self.channels = ChannelIndex()
+        self.blueprints = BlueprintIndex()
+        self.by_name |= {
+            "channelentries": self.channels.rows,
+            "definitions": self.blueprints.definitions,
+            "blueprints": self.blueprints.blueprints,
+            "blueprinthistory": self.blueprints.history,
         }
         self.observers: list[Observer] = []
         # Indices. Inner dicts are ordered sets: insertion order is meaningful where noted.
@@ -102,6 +115,7 @@ class Tables:
                 rows = sorted((self.processes[key] for key in ids), key=_entered)
                 ids.clear()
                 ids.update((row.processid, None) for row in rows)
+        self.schedule.put_in_order()
 
     @staticmethod
     def _after(rows: dict[str, Any], write: Write) -> Any:
@@ -130,6 +144,7 @@ class Tables:
                 _add(self.in_state, (after.colonyname, after.state), write.key)
         self._index_holder(write.key, before, after)
         self._index_attributes(before, after)
+        self.channels.see_process(before, after)
         self.graphs_index.see_process(before, after)
         if write.kind is Kind.DROP:
             self._loosen_logs(write.key)
@@ -166,12 +181,16 @@ class Tables:
                 self.attribute_targets[attribute_id(after.processid, attr.key, attr.attributetype)] = after.processid
 
     def _step_clock(self, step: ClockStep) -> None:
-        """Move every stored deadline with the wall clock: how long a process may still wait or run did not change."""
+        """Move every deadline that runs with the wall clock: how long a process may still wait or run did not change.
+
+        The `waitdeadline` of what runs stands still, at its distance from `starttime` (`lifecycle.give_back`).
+        """
         for key, row in self.processes.items():
             if row.state is State.WAITING and row.waitdeadline:
                 self.processes[key] = replace(row, waitdeadline=row.waitdeadline + step.by_ns)
             elif row.state is State.RUNNING and row.execdeadline:
                 self.processes[key] = replace(row, execdeadline=row.execdeadline + step.by_ns)
+        self.schedule.step_clock(step.by_ns)
 
     def _index_executor(self, key: str, before: Executor | None, after: Executor | None) -> None:
         if before is not None:
@@ -294,4 +313,12 @@ _INDEXERS: dict[str, Callable[[Tables, str, Any, Any], None]] = {
     "colonies": Tables._index_colony,
     "functions": Tables._index_function,
     "logs": Tables._index_log,
+    "channelentries": lambda tables, key, before, after: tables.channels.see_entry(key, after),
+    "definitions": lambda tables, key, before, after: tables.blueprints.see_definition(key, before, after),
+    "blueprints": lambda tables, key, before, after: tables.blueprints.see_blueprint(key, before, after),
+    "blueprinthistory": lambda tables, key, before, after: tables.blueprints.see_history(key, before, after),
+    "crons": lambda tables, key, before, after: tables.schedule.see_cron(key, before, after),
+    "generators": lambda tables, key, before, after: tables.schedule.see_generator(key, before, after),
+    "generatorargs": lambda tables, key, before, after: tables.schedule.see_arg(key, before, after),
+    "locations": lambda tables, key, before, after: tables.schedule.see_location(key, before, after),
 }

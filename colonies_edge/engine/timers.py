@@ -19,6 +19,8 @@ class Timer(IntEnum):
     SUBSCRIPTION = 4  # party/conn/msgid
     PASS_OVER = 5  # executor id: what it released may be offered to it again
     SWEEP = 6  # "": look for silent executors
+    CRON = 7  # cron id: due, or what it waited for has ended
+    GENERATOR = 8  # generator id: its oldest argument has waited long enough
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from colonies_edge.engine.names import require_identity, require_name, require_text
+from colonies_edge.engine.schedule_owners import hand_over_schedule
 from colonies_edge.engine.step import Handler, Step
 from colonies_edge.engine.tables import user_key
 from colonies_edge.engine.views import echo
@@ -75,6 +76,7 @@ def change_user_id(step: Step, message: ChangeUserId) -> Any:
     if message.userid != step.caller:
         _require_free(step, message.userid)
         step.draft.patch("users", user_key(step.colony, user.name), userid=message.userid)
+        hand_over_schedule(step, step.caller, message.userid)
     return echo(step)
 
 

@@ -2,6 +2,7 @@
 
 # --- one message -----------------------------------------------------------------------------------------------------
 MESSAGE_BYTES_MAX = 262_144  # 256 KiB: MQTT brokers on small boards buffer whole messages; data belongs in a file store
+REPLY_BYTES_MAX = 1_048_576  # a process shows its spec, its input and its output, each of which came in a message
 JSON_DEPTH_MAX = 64  # the deepest honest message has about 10 levels; json and every walk over it recurse
 NUMBER_CHARS_MAX = 1_000  # int() of a decimal string is quadratic, and Python refuses 4,300 digits on output
 INT_MAX = 2**63 - 1  # Go reads whole numbers into 64 bits
@@ -23,6 +24,8 @@ SEARCH_COUNT_MAX = 100  # upstream's limit for lines found by searchlogsmsg
 SEARCH_DAYS_MAX = 30  # upstream's limit for how far back a search goes
 PRIORITY_MAX = 50_000  # upstream's; 50,000 days of head start still fit the 64 bits of prioritytime
 GRAPH_NODES_MAX = 20_000  # processes of one workflow: showing, cancelling or archiving it walks over all in one step
+INPUT_BYTES_MAX = 131_072  # outputs of all parents together: an assignment must fit into one message beside its spec
+DRAWING_BYTES_MAX = 180_000  # of nodes and edges of a workflow, about; the reply is base64 inside of MESSAGE_BYTES_MAX
 NAME_CHARS_MAX = 256  # names of executors, users, functions: shown in tables, stored in every row
 
 # --- executors -------------------------------------------------------------------------------------------------------
@@ -61,6 +64,23 @@ GENERATOR_ARGS_MAX = 10_000  # of one workflow: each is a row until then, and al
 GENERATOR_ARGS_BYTES_MAX = 131_072  # of one workflow, as JSON: with the rest of a process they must fit a message
 LOCATIONS_PER_COLONY_MAX = 1_000  # they are listed in one reply
 DESCRIPTION_CHARS_MAX = 1_024  # a few sentences about a place
+
+# --- channels --------------------------------------------------------------------------------------------------------
+CHANNELS_PER_PROCESS_MAX = 100  # upstream's limit
+CHANNEL_ENTRIES_MAX = 10_000  # of one channel, upstream's limit; what is longer belongs into a file
+CHANNEL_PAYLOAD_BYTES_MAX = 131_072  # of one entry: base64 of it, inside the base64 of a reply, still fits a message
+CHANNEL_PAGE_CHARS_MAX = 180_000  # of entries in one reply or event, as JSON: as base64 they fit a message
+CHANNEL_BYTES_PER_PROCESS_MAX = 4_194_304  # of all its channels, in memory: 10,000 entries of 20 bytes, or 32 largest
+CHANNEL_BYTES_MAX = 67_108_864  # of all processes, in memory: what a board with 512 MiB can spare
+CHANNEL_APPENDS_BURST = 500  # entries of one process at once, upstream's limit
+CHANNEL_APPENDS_PER_S = 100  # entries of one process in the long run, upstream's limit
+
+# --- blueprints ------------------------------------------------------------------------------------------------------
+DEFINITIONS_PER_COLONY_MAX = 1_000  # kinds of things; they are looked through at every change of a blueprint
+BLUEPRINTS_PER_COLONY_MAX = 10_000  # each may be a device of a large site
+BLUEPRINT_BYTES_MAX = 65_536  # of one blueprint or definition as JSON: a line of history holds it whole
+BLUEPRINT_HISTORY_MAX = 100  # generations of one blueprint; then the oldest go, as a device may change every minute
+RECONCILE_S = 60  # between two looks at all blueprints of a kind, where the definition names no interval: upstream's
 
 # --- history ---------------------------------------------------------------------------------------------------------
 FINISHED_IN_MEMORY_MAX = 5_000  # about 2 KiB each: 10 MB of the 45 MB that an idle coordinator may use

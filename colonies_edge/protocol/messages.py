@@ -6,6 +6,21 @@ from typing import Any, TypeAlias
 from colonies_edge.protocol.codec import decode, encode
 from colonies_edge.protocol.errors import BadRequest, Forbidden
 from colonies_edge.protocol.messages_base import Stamp, is_msgid
+from colonies_edge.protocol.messages_blueprint import (
+    AddBlueprint,
+    AddBlueprintDefinition,
+    GetBlueprint,
+    GetBlueprintDefinition,
+    GetBlueprintDefinitions,
+    GetBlueprintHistory,
+    GetBlueprints,
+    ReconcileBlueprint,
+    RemoveBlueprint,
+    RemoveBlueprintDefinition,
+    UpdateBlueprint,
+    UpdateBlueprintStatus,
+)
+from colonies_edge.protocol.messages_channel import ChannelAppend, ChannelRead, SubscribeChannel
 from colonies_edge.protocol.messages_members import (
     AddColony,
     AddExecutor,
@@ -67,6 +82,23 @@ from colonies_edge.protocol.messages_process import (
     SubscribeProcesses,
     Withdraw,
 )
+from colonies_edge.protocol.messages_schedule import (
+    AddCron,
+    AddGenerator,
+    AddLocation,
+    GetCron,
+    GetCrons,
+    GetGenerator,
+    GetGenerators,
+    GetLocation,
+    GetLocations,
+    PackGenerator,
+    RemoveCron,
+    RemoveGenerator,
+    RemoveLocation,
+    ResolveGenerator,
+    RunCron,
+)
 from colonies_edge.protocol.messages_workflow import (
     AddChild,
     CancelProcessGraph,
@@ -78,18 +110,22 @@ from colonies_edge.protocol.messages_workflow import (
 )
 
 __all__ = [
-    "MESSAGES", "AddAttribute", "AddChild", "AddColony", "AddExecutor", "AddExecutorLog", "AddFunction", "AddLog",
-    "AddUser", "ApproveExecutor", "AssignProcess", "CancelProcess", "CancelProcessGraph", "ChangeColonyId",
-    "ChangeExecutorId", "ChangeServerId", "ChangeUserId", "CloseFailed", "CloseSuccessful", "GetAttribute",
-    "GetCluster", "GetColonies", "GetColony", "GetColonyStats", "GetExecutor", "GetExecutorById", "GetExecutors",
-    "GetFunctions", "GetLogs", "GetPauseStatus", "GetProcess", "GetProcessGraph", "GetProcessGraphs",
-    "GetProcessHist", "GetProcesses", "GetServerInfo", "GetStatistics", "GetUser", "GetUserById", "GetUsers",
-    "Heartbeat", "Held", "Message", "MessageType", "PauseAssignments", "Ready", "RejectExecutor", "ReleaseProcess",
-    "RemoveAllProcessGraphs", "RemoveAllProcesses", "RemoveColony", "RemoveExecutor", "RemoveFunction",
-    "RemoveProcess", "RemoveProcessGraph", "RemoveUser", "ReportAllocation", "ResumeAssignments", "SearchLogs",
-    "SetOutput", "Stamp", "SubmitFuncSpec", "SubmitWorkflowSpec", "SubscribeProcess", "SubscribeProcesses",
-    "UpdateExecutor", "Version", "Withdraw", "decode_message", "encode_message", "is_msgid", "message_type",
-    "stamped",
+    "MESSAGES", "AddAttribute", "AddBlueprint", "AddBlueprintDefinition", "AddChild", "AddColony", "AddCron",
+    "AddExecutor", "AddExecutorLog", "AddFunction", "AddGenerator", "AddLocation", "AddLog", "AddUser",
+    "ApproveExecutor", "AssignProcess", "CancelProcess", "CancelProcessGraph", "ChangeColonyId", "ChangeExecutorId",
+    "ChangeServerId", "ChangeUserId", "ChannelAppend", "ChannelRead", "CloseFailed", "CloseSuccessful", "GetAttribute",
+    "GetBlueprint", "GetBlueprintDefinition", "GetBlueprintDefinitions", "GetBlueprintHistory", "GetBlueprints",
+    "GetCluster", "GetColonies", "GetColony", "GetColonyStats", "GetCron", "GetCrons", "GetExecutor", "GetExecutorById",
+    "GetExecutors", "GetFunctions", "GetGenerator", "GetGenerators", "GetLocation", "GetLocations", "GetLogs",
+    "GetPauseStatus", "GetProcess", "GetProcessGraph", "GetProcessGraphs", "GetProcessHist", "GetProcesses",
+    "GetServerInfo", "GetStatistics", "GetUser", "GetUserById", "GetUsers", "Heartbeat", "Held", "Message",
+    "MessageType", "PackGenerator", "PauseAssignments", "Ready", "ReconcileBlueprint", "RejectExecutor",
+    "ReleaseProcess", "RemoveAllProcessGraphs", "RemoveAllProcesses", "RemoveBlueprint", "RemoveBlueprintDefinition",
+    "RemoveColony", "RemoveCron", "RemoveExecutor", "RemoveFunction", "RemoveGenerator", "RemoveLocation",
+    "RemoveProcess", "RemoveProcessGraph", "RemoveUser", "ReportAllocation", "ResolveGenerator", "ResumeAssignments",
+    "RunCron", "SearchLogs", "SetOutput", "Stamp", "SubmitFuncSpec", "SubmitWorkflowSpec", "SubscribeChannel",
+    "SubscribeProcess", "SubscribeProcesses", "UpdateBlueprint", "UpdateBlueprintStatus", "UpdateExecutor", "Version",
+    "Withdraw", "decode_message", "encode_message", "is_msgid", "message_type", "stamped",
 ]  # fmt: skip
 
 Message: TypeAlias = Stamp
@@ -107,6 +143,13 @@ _CLASSES: tuple[type[Stamp], ...] = (
     Ready, Heartbeat, ReleaseProcess,
     SubmitWorkflowSpec, GetProcessGraph, GetProcessGraphs, RemoveProcessGraph, RemoveAllProcessGraphs,
     CancelProcessGraph, AddChild,
+    AddCron, GetCron, GetCrons, RunCron, RemoveCron,
+    AddGenerator, GetGenerator, ResolveGenerator, GetGenerators, PackGenerator, RemoveGenerator,
+    AddLocation, GetLocations, GetLocation, RemoveLocation,
+    ChannelAppend, ChannelRead, SubscribeChannel,
+    AddBlueprintDefinition, GetBlueprintDefinition, GetBlueprintDefinitions, RemoveBlueprintDefinition,
+    AddBlueprint, GetBlueprint, GetBlueprints, UpdateBlueprint, UpdateBlueprintStatus, ReconcileBlueprint,
+    RemoveBlueprint, GetBlueprintHistory,
 )  # fmt: skip
 
 # Names that old clients still send, harmless to understand.

@@ -14,6 +14,16 @@ from colonies_edge.protocol.model_base import (
     State,
     Time,
 )
+from colonies_edge.protocol.model_blueprint import (
+    Blueprint,
+    BlueprintDefinition,
+    BlueprintDefinitionSpec,
+    BlueprintHandler,
+    BlueprintHistory,
+    BlueprintMetadata,
+    BlueprintNames,
+)
+from colonies_edge.protocol.model_channel import ChannelEntry
 from colonies_edge.protocol.model_executor import (
     Allocations,
     Backend,
@@ -28,13 +38,16 @@ from colonies_edge.protocol.model_executor import (
     ServerInfo,
     Software,
 )
+from colonies_edge.protocol.model_schedule import Cron, Generator, Location
 
 __all__ = [
-    "ANY_STATE", "NO_GPU", "OMIT", "PRIORITY_NS", "Allocations", "Attribute", "AttributeType", "Backend",
-    "Capabilities", "Cluster", "ClusterNode", "Colony", "Conditions", "DirMount", "Edge", "Executor", "ExecutorState",
-    "Filesystem", "Function", "FunctionArg", "FunctionSpec", "Gpu", "Hardware", "LogEntry", "Node", "NodeData",
-    "NodeStyle", "OnClose", "OnConflicts", "OnStart", "Position", "Process", "ProcessGraph", "Project", "ServerInfo",
-    "SnapshotMount", "Software", "State", "Statistics", "Time", "User", "WorkflowSpec",
+    "ANY_STATE", "NO_GPU", "OMIT", "PRIORITY_NS", "Allocations", "Attribute", "AttributeType", "Backend", "Blueprint",
+    "BlueprintDefinition", "BlueprintDefinitionSpec", "BlueprintHandler", "BlueprintHistory", "BlueprintMetadata",
+    "BlueprintNames", "Capabilities", "ChannelEntry", "Cluster", "ClusterNode", "Colony", "Conditions", "Cron",
+    "DirMount", "Edge", "Executor", "ExecutorState", "Filesystem", "Function", "FunctionArg", "FunctionSpec",
+    "Generator", "Gpu", "Hardware", "Location", "LogEntry", "Node", "NodeData", "NodeStyle", "OnClose", "OnConflicts",
+    "OnStart", "Position", "Process", "ProcessGraph", "Project", "ServerInfo", "SnapshotMount", "Software", "State",
+    "Statistics", "Time", "User", "WorkflowSpec",
 ]  # fmt: skip
 
 

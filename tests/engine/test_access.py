@@ -11,7 +11,9 @@ from colonies_edge.engine.access import RULES, Role
 from colonies_edge.engine.engine import HANDLERS
 from colonies_edge.engine.rows import attribute_id
 from colonies_edge.protocol.messages import MESSAGES
+from tests.support.blueprints import blueprint_messages
 from tests.support.engine_bench import LAB, Bench, add_executor, colony, found_colony, identity, running, spec
+from tests.support.schedules import schedule_messages
 
 ANYBODY = {"server", "owner", "worker", "ann", "pending", "rejected", "gone", "foreigner", "landlord", "stranger", None}
 MAY: dict[Role, set[str | None]] = {
@@ -20,6 +22,7 @@ MAY: dict[Role, set[str | None]] = {
     Role.COLONY_OWNER: {"owner"},
     Role.MEMBER: {"worker", "ann"},
     Role.MEMBER_OR_PENDING: {"worker", "ann", "pending"},
+    Role.MEMBER_OR_OWNER: {"worker", "ann", "owner"},
 }
 DENIALS = ("Access denied", "Colony with name <", "Empty Colony name")
 
@@ -39,7 +42,7 @@ def company() -> Bench:
 
 def message_of(bench: Bench, msgtype: str) -> dict[str, Any]:
     """A message of that type about the company that is fine in everything but perhaps its sender."""
-    processid = running(bench)["processid"]
+    processid = running(bench, channels=["chat"])["processid"]
     function = {"executorname": "worker", "colonyname": LAB, "funcname": "work"}
     functionid = bench.do("worker", "addfunctionmsg", fun=function)["functionid"]
     attribute = {"targetid": processid, "attributetype": 1, "key": "k", "value": "v"}
@@ -47,10 +50,6 @@ def message_of(bench: Bench, msgtype: str) -> dict[str, Any]:
     bench.do("worker", "addlogmsg", processid=processid, message="line")
     newcomer = identity("newcomer")
     by_process = {"processid": processid}
-    workflow = {"colonyname": LAB, "functionspecs": [spec(nodename="a", priority=1), spec(nodename="b")]}
-    graph = bench.do("ann", "submitworkflowspecmsg", spec=workflow)
-    step = bench.do("worker", "assignprocessmsg", colonyname=LAB, timeout=-1)["processid"]
-    by_graph = {"processgraphid": graph["processgraphid"]}
     special: dict[str, dict[str, Any]] = {
         "versionmsg": {},
         "getserverinfomsg": {},
@@ -78,15 +77,16 @@ def message_of(bench: Bench, msgtype: str) -> dict[str, Any]:
         "getlogsmsg": {**by_process, "count": 1},
         "searchlogsmsg": {"colonyname": LAB, "text": "line", "days": 1, "count": 1},
         "subscribeprocessesmsg": {"colonyname": LAB, "executortype": "cli", "state": 0, "timeout": 1},
-        "submitworkflowspecmsg": {"spec": workflow},
-        "getprocessgraphmsg": by_graph,
-        "removeprocessgraphmsg": by_graph,
-        "cancelprocessgraphmsg": by_graph,
-        "addchildmsg": {**by_graph, "parentprocessid": step, "spec": spec(nodename="c")},
         "releaseprocessmsg": {**by_process, "attempt": 1},
         "getprocesshistmsg": {"colonyname": LAB, "seconds": 60, "state": 0},
         "getprocessesmsg": {"colonyname": LAB, "count": 1},
         "removeallprocessesmsg": {"colonyname": LAB, "state": -1},
+        **workflow_messages(bench),
+        **schedule_messages(bench),
+        **blueprint_messages(bench),
+        "channelappendmsg": {**by_process, "name": "chat", "sequence": 1, "payload": "aGk="},
+        "channelreadmsg": {**by_process, "name": "chat"},
+        "subscribechannelmsg": {**by_process, "name": "chat", "timeout": 1},
     }
     by_name = {"approveexecutormsg", "rejectexecutormsg", "removeexecutormsg", "getexecutormsg", "getfunctionsmsg"}
     by_name |= {"reportallocationmsg", "updateexecutormsg"}
@@ -95,6 +95,21 @@ def message_of(bench: Bench, msgtype: str) -> dict[str, Any]:
     in_colony = {"colonyname": LAB} if "colonyname" in MESSAGES[msgtype].cls.__dataclass_fields__ else {}
     by_id = by_process if "processid" in MESSAGES[msgtype].cls.__dataclass_fields__ else {}
     return {"msgtype": msgtype, **special.get(msgtype, {**in_colony, **by_id, "timeout": 1})}
+
+
+def workflow_messages(bench: Bench) -> dict[str, dict[str, Any]]:
+    """Those about a workflow of which one process runs."""
+    workflow = {"colonyname": LAB, "functionspecs": [spec(nodename="a", priority=1), spec(nodename="b")]}
+    graph = bench.do("ann", "submitworkflowspecmsg", spec=workflow)
+    step = bench.do("worker", "assignprocessmsg", colonyname=LAB, timeout=-1)["processid"]
+    by_graph = {"processgraphid": graph["processgraphid"]}
+    return {
+        "submitworkflowspecmsg": {"spec": workflow},
+        "getprocessgraphmsg": by_graph,
+        "removeprocessgraphmsg": by_graph,
+        "cancelprocessgraphmsg": by_graph,
+        "addchildmsg": {**by_graph, "parentprocessid": step, "spec": spec(nodename="c")},
+    }
 
 
 def is_denied(status: int, reply: Any) -> bool:

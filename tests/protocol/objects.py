@@ -9,11 +9,18 @@ from colonies_edge.protocol.codec_shape import Keyed, Leaf, Many, Maybe, Nested,
 from colonies_edge.protocol.messages import MESSAGES, Held, Stamp, Withdraw
 from colonies_edge.protocol.model import (
     Attribute,
+    Blueprint,
+    BlueprintDefinition,
+    BlueprintHistory,
+    ChannelEntry,
     Cluster,
     Colony,
+    Cron,
     Executor,
     Function,
     FunctionSpec,
+    Generator,
+    Location,
     LogEntry,
     Process,
     ProcessGraph,
@@ -42,8 +49,9 @@ free: st.SearchStrategy[Any] = st.recursive(
 times = st.integers(-62_104_000_000_000_000, 253_402_300_799_000_000).map(lambda micros: micros * 1000)
 
 OBJECTS: list[type[Any]] = [
-    Attribute, Cluster, Colony, Executor, Function, FunctionSpec, Held, HeartbeatReply, LogEntry, PauseStatus, Process,
-    ProcessGraph, ReadyReply, ServerInfo, Statistics, User, Withdraw, WorkflowSpec,
+    Attribute, Blueprint, BlueprintDefinition, BlueprintHistory, ChannelEntry, Cluster, Colony, Cron, Executor,
+    Function, FunctionSpec, Generator, HeartbeatReply, Held, Location, LogEntry, PauseStatus, Process, ProcessGraph,
+    ReadyReply, ServerInfo, Statistics, User, Withdraw, WorkflowSpec,
 ]  # fmt: skip
 MESSAGE_CLASSES: list[type[Stamp]] = list(dict.fromkeys(row.cls for row in MESSAGES.values()))
 
