@@ -118,7 +118,7 @@ class AsyncClient(MemberCalls, ProcessCalls):
         """Connect, and find the coordinator. Raises NoConnection, with a line that says what to do."""
         await self.caller.open()
         try:
-            await asyncio.wait_for(self._online.wait(), STATUS_S)
+            await asyncio.wait_for(self._online.wait(), min(STATUS_S, self.endpoint.patience_s))
         except asyncio.TimeoutError:
             await self.close()
             raise NoConnection(self._why_nobody_answers()) from None

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from colonies_edge.protocol.codec import decode
 from colonies_edge.protocol.errors import NoConnection, TooManyRequests, WaitTimeout
 from colonies_edge.protocol.limits import SUBSCRIPTIONS_PER_CONN_MAX
+from colonies_edge.protocol.messages import SubscribeProcess
 from colonies_edge.protocol.model import Process, State
 from colonies_edge.transports.system import new_msgid
 
@@ -85,7 +86,9 @@ class Watching:
         self._interrupted.set()
         self._interrupted = asyncio.Event()
 
-    def on_event(self, msgid: str, number: int, value: Any) -> None:
+    def on_event(self, payloadtype: str, msgid: str, number: int, value: Any) -> None:
+        if payloadtype != SubscribeProcess.msgtype:
+            return
         processid = value.get("processid") if isinstance(value, dict) else None
         if not isinstance(processid, str) or value.get("state") not in ENDS:
             return

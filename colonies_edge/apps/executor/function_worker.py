@@ -19,6 +19,9 @@ from colonies_edge.client.blocking import end_all_tasks
 
 _log = logging.getLogger(__name__)
 
+# Threads may be stuck in withdrawn work, as many as the capacity and these: each costs memory, none ends by force.
+STUCK_MORE = 4
+
 
 class FunctionWorker:
     """A `jobs.Worker` for registered functions."""
@@ -45,7 +48,7 @@ class FunctionWorker:
         except DoesNotFit as error:
             done(Failed(errors=(str(error),)))
             return
-        if self._threads.stuck >= self._capacity:
+        if self._threads.stuck >= self._capacity + STUCK_MORE:
             done(Returned(reason="every thread is held up by a function that does not stop"))
             return
         context = Context(job.process, job.attempt, job.notes, job.cancelled)

@@ -69,7 +69,7 @@ def describe(function: Callable[..., Any], name: str = "", description: str = ""
     name = name or getattr(function, "__name__", "")
     if not name or len(name) > NAME_CHARS_MAX:
         raise UsageError(f"a function needs a name of at most {NAME_CHARS_MAX} characters: use function(name=...)")
-    signature = inspect.signature(function)
+    signature = _signature(function)
     hints = _hints(function)
     context = _context_parameter(signature, hints)
     parameters = [item for item in signature.parameters.values() if item.name != context]
@@ -88,10 +88,17 @@ def describe(function: Callable[..., Any], name: str = "", description: str = ""
     )
 
 
+def _signature(function: Callable[..., Any]) -> inspect.Signature:
+    try:
+        return inspect.signature(function, eval_str=True)  # annotations as types also where they are written as text
+    except Exception:  # one that only a type checker can resolve; it is for people then
+        return inspect.signature(function)
+
+
 def _hints(function: Callable[..., Any]) -> dict[str, Any]:
     try:
         return get_type_hints(function)
-    except Exception:  # an annotation that only a type checker can resolve; it is for people then
+    except Exception:  # as above
         return {}
 
 

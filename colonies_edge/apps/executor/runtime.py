@@ -58,6 +58,7 @@ class Runtime:
         self._entering: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()  # a job came or went
+        self._pace_changed = asyncio.Event()  # leases have another length than was thought
 
     # -- beginning and end
 
@@ -149,8 +150,9 @@ class Runtime:
         await self._reporter.settled()
         sent_at = self._now()
         reply = await self._client.ready(self._capacity, self._holding())
-        if reply.leasems:
+        if reply.leasems and reply.leasems / 1000 != self._lease_s:
             self._lease_s = reply.leasems / 1000
+            self._pace_changed.set()
         self._extend((held.processid for held in reply.keep), sent_at)
         for held in reply.drop:
             job = self._jobs.get(held.processid)
@@ -271,7 +273,8 @@ class Runtime:
         """A heartbeat every third of a lease; without work every third of those, to notice that we were removed."""
         beats = 0
         while True:
-            await asyncio.sleep(self._lease_s / HEARTBEATS_PER_LEASE)
+            await _until(_happens(self._pace_changed), None, self._lease_s / HEARTBEATS_PER_LEASE)
+            self._pace_changed.clear()
             beats += 1
             if self._member and (self._jobs or beats % HEARTBEATS_PER_LEASE == 0):
                 self._background(self._beat())
@@ -317,11 +320,15 @@ class Runtime:
         return asyncio.get_running_loop().time()
 
 
+async def _happens(event: asyncio.Event) -> None:
+    await event.wait()
+
+
 async def _until(wanted: Coroutine[Any, Any, None], hurry: asyncio.Event | None, timeout_s: float) -> None:
     """Wait for one of three."""
     tasks = [asyncio.ensure_future(wanted)]
     if hurry is not None:
-        tasks.append(asyncio.ensure_future(hurry.wait()))  # type: ignore[arg-type]  # its value is not looked at
+        tasks.append(asyncio.ensure_future(_happens(hurry)))
     await asyncio.wait(tasks, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
     for task in tasks:
         task.cancel()
