@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from colonies_edge.protocol.limits import REPLY_BYTES_MAX
 from colonies_edge.protocol.topics import Topics
 from colonies_edge.transports.admission import Admission, Credentials
 from colonies_edge.transports.broker_connection import Confinement
@@ -61,7 +62,7 @@ class EmbeddedBroker:
 
     def link(self, client_id: str = "", *, clean: bool = True) -> LoopbackLink:
         """A link without a socket and without confinement, for the coordinator in the same process."""
-        return self._inside.link(client_id, clean=clean)
+        return self._inside.link(client_id, clean=clean, payload_bytes_max=REPLY_BYTES_MAX)
 
     def disconnect(self, identity: str) -> None:
         """Throw an identity out at once."""

@@ -1,6 +1,7 @@
 """The shell around the engine: receive a batch, decide, commit once, acknowledge, then speak."""
 
 import asyncio
+import contextlib
 import logging
 from collections import deque
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from colonies_edge.engine.ports import History, Settings, Store
 from colonies_edge.protocol.errors import BadRequest, ColoniesError, Forbidden, Unavailable
 from colonies_edge.protocol.status import ONLINE, Presence, open_status
 from colonies_edge.protocol.topics import COORDINATOR, STATUS, Topic, Topics
+from colonies_edge.storage.errors import StoreFailed
 from colonies_edge.transports.ports import Delivery, Link
 from colonies_edge.transports.system import CoordinatorClock, new_conn
 
@@ -126,7 +128,7 @@ class Coordinator:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def stop(self) -> None:
-        """Say goodbye and release everything; once is enough, and twice does no harm."""
+        """Say goodbye, write a checkpoint, release everything; once is enough, and twice does no harm."""
         if self._stopped:
             return
         self._stopped = True
@@ -134,9 +136,9 @@ class Coordinator:
             if self._link.connected:
                 self.speaker.publish_status(self.now_ms(), online=False)
             await self._link.close()
+            with contextlib.suppress(StoreFailed):  # it was said when it failed; what is committed is in the journal
+                await self.checkpoint()
         loop = asyncio.get_running_loop()
-        if self._checkpointing is not None:
-            await asyncio.wait({self._checkpointing})
         await loop.run_in_executor(self._disk, self._store.close)
         self._disk.shutdown()
         self._checkpointer.shutdown()
@@ -188,6 +190,8 @@ class Coordinator:
         return [waiting.popleft() for _ in range(min(len(waiting), BATCH_MAX))]
 
     def _idle_s(self) -> float:
+        if self.speaker.undeliverable:
+            return 0.0
         deadline = None if self.read_only else self.engine.next_deadline()
         if deadline is None:
             return IDLE_S
@@ -214,6 +218,9 @@ class Coordinator:
         if step_ns:
             _log.warning("the wall clock jumped forward by %.0f s; deadlines move with it", step_ns / 1e9)
             outcomes.append(self.engine.clock_stepped(step_ns, now))
+        for push, text in self.speaker.undeliverable:
+            outcomes.append(self.engine.undeliverable(push, text, now))
+        self.speaker.undeliverable.clear()
         deadline = self.engine.next_deadline()
         if deadline is not None and deadline <= now:
             outcomes.append(self.engine.tick(now))
@@ -290,9 +297,11 @@ class Coordinator:
             _log.error("no checkpoint: %s", error)
 
     async def checkpoint(self) -> None:
-        """A checkpoint now, to the end; for a clean shutdown."""
+        """A checkpoint now, to the end; none of what is read-only. Raises StoreFailed."""
         if self._checkpointing is not None:
             await asyncio.wait({self._checkpointing})
+        if self.read_only:
+            return
         await self._begin_checkpoint()
         if self._checkpointing is not None:
             await self._checkpointing

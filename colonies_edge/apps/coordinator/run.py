@@ -12,7 +12,7 @@ from colonies_edge.apps.coordinator.coordinator import Coordinator
 from colonies_edge.apps.keys import keep_key
 from colonies_edge.crypto.identity import Signer
 from colonies_edge.engine.ports import Settings
-from colonies_edge.protocol.limits import REMEMBER_S
+from colonies_edge.protocol.limits import REMEMBER_S, REPLY_BYTES_MAX
 from colonies_edge.protocol.model import Backend
 from colonies_edge.protocol.topics import Topics
 from colonies_edge.storage.file_store import open_store
@@ -94,7 +94,10 @@ async def _link(options: Options, coordinator: Coordinator, signer: Signer, stac
         # A stable name and a persistent session: requests that arrive during a restart wait in the broker. Whoever
         # knows the name could throw the coordinator off some brokers, so only the key's owner can work it out.
         client_id = f"colonies-{signer.sign(b'client id')[:24]}"
-        return MqttLink(options.mqtt, client_id=client_id, clean=False, tls=options.tls), options.mqtt
+        link = MqttLink(
+            options.mqtt, client_id=client_id, clean=False, tls=options.tls, payload_bytes_max=REPLY_BYTES_MAX
+        )
+        return link, options.mqtt
     from colonies_edge.transports.broker import EmbeddedBroker, Listen  # amqtt is loaded only by who runs it
 
     checker = PasswordChecker(serverid=signer.identity, knows=coordinator.engine.knows, now_ms=coordinator.now_ms)

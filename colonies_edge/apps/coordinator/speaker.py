@@ -28,6 +28,7 @@ class Speaker:
         self._topics = topics
         self._epoch = epoch
         self.counts: Counter[str] = Counter()
+        self.undeliverable: list[tuple[Push, str]] = []  # and why; the coordinator has them failed
 
     def say(self, outcome: Outcome, ts: int) -> None:
         """Everything of a decision that is on disk; `ts` is the coordinator's time in ms."""
@@ -54,10 +55,11 @@ class Speaker:
             self._publish(topic, push.payloadtype, push.value, False, new_msgid(), ts)
         except TooLarge as error:
             _log.error("an assignment for %s cannot be sent: %s", push.executorid, error.message)
+            self.undeliverable.append((push, f"The assignment does not fit into one message: {error.message}"))
 
     def _event(self, event: Event, ts: int) -> None:
         try:
-            self._publish(_topic(event.route, EVENT), "subscribeprocessmsg", event.value, False, event.msgid, ts)
+            self._publish(_topic(event.route, EVENT), event.payloadtype, event.value, False, event.msgid, ts)
         except TooLarge as error:
             self.counts["events too large"] += 1
             _log.warning("an event for %s cannot be sent: %s", event.route.party, error.message)
