@@ -37,7 +37,7 @@ class Answers:
     def forget_old(self, steady: int) -> None:
         """Drop what is older than the window; costs nothing when nothing is due."""
         ages = self._ages
-        while ages and ages[0][0] + REMEMBER_NS <= steady:
+        while ages and ages[0][0] + REMEMBER_NS < steady:  # a message may be fresh to the very end of the window
             _, caller, msgid = ages.popleft()
             answers = self._by_caller.get(caller)
             if answers is not None:

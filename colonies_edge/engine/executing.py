@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from colonies_edge.engine import lifecycle
+from colonies_edge.engine.access import RULES, memory_of
 from colonies_edge.engine.live import SECOND
 from colonies_edge.engine.offers import Poll, seeker_of
 from colonies_edge.engine.rows import ProcessRow
@@ -61,9 +62,10 @@ def assign(step: Step, message: AssignProcess) -> Any:
     assert step.request is not None
     live, request, key = step.live, step.request, f"{step.caller}/{step.msgid}"
     until = live.after(message.timeout)
+    memory = memory_of(RULES[message.msgtype], message, step.now)
 
     def wait() -> None:
-        live.offers.wait(key, Poll(seeker=seeker, request=request, until=until))
+        live.offers.wait(key, Poll(seeker=seeker, request=request, until=until, memory=memory))
         live.timers.set(until, Timer.POLL, key)
 
     step.then.append(wait)
@@ -136,7 +138,7 @@ def _never_arrived(step: Step, row: ProcessRow) -> None:
     if (lease is not None and lease.confirmed) or row.losses >= LOST_ASSIGNMENTS_MAX:
         lifecycle.run_out(step, row, lifecycle.LEASE_LOST, "reassigned")
     else:
-        lifecycle.requeue(step, row, losses=row.losses + 1, starttime=0, endtime=0)
+        lifecycle.give_back(step, row, losses=row.losses + 1)
 
 
 def heartbeat(step: Step, message: Heartbeat) -> dict[str, Any]:
@@ -163,9 +165,10 @@ def release(step: Step, message: ReleaseProcess) -> dict[str, Any]:
     assert row is not None  # access control found it
     if row.attempt != message.attempt or row.lastexecutorid != step.caller:
         raise Conflict(f"Attempt {message.attempt} is over: attempt {row.attempt} of this process counts")
-    if row.state is not State.RUNNING:
+    if row.state is State.RUNNING:
+        lifecycle.give_back(step, row)
+    elif row.state is not State.WAITING:  # else it came back otherwise meanwhile, and shall go to another one all the same
         return {}
-    lifecycle.requeue(step, row, starttime=0, endtime=0)
     live, caller = step.live, step.caller
     until = live.after(live.settings.pass_over_s)
 

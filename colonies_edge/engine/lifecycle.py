@@ -103,6 +103,15 @@ def requeue(step: Step, row: ProcessRow, **changes: Any) -> ProcessRow:
     return step.patch_process(row, state=after(row, Move.REQUEUE), assignedexecutorid="", leased=False, **changes)
 
 
+def give_back(step: Step, row: ProcessRow, **changes: Any) -> ProcessRow:
+    """RUNNING -> WAITING as if it had never started: no retry is counted, and its time to wait goes on where it stopped.
+
+    Else a process that ran for longer than it may wait would fail at once, through no fault of its own.
+    """
+    waitdeadline = step.now + row.waitdeadline - row.starttime if row.waitdeadline else 0
+    return requeue(step, row, starttime=0, endtime=0, waitdeadline=waitdeadline, **changes)
+
+
 def run_out(step: Step, row: ProcessRow, text: str, reason: str) -> None:
     """Time-out, lost lease: again while `maxretries` allows (negative: always), else failed with `text` (4.4, 7.1)."""
     withdraw(step, row, reason)
@@ -120,7 +129,7 @@ def requeue_removed(step: Step, executorid: str) -> None:
         row = step.draft.get("processes", processid)
         if row is not None and row.state is State.RUNNING:
             withdraw(step, row, "removed")
-            requeue(step, row, starttime=0, endtime=0)
+            give_back(step, row)
 
 
 def withdraw(step: Step, row: ProcessRow, reason: str) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from colonies_edge.engine.access import Memory
 from colonies_edge.engine.outcome import Request
 from colonies_edge.engine.rows import ProcessRow
 from colonies_edge.engine.tables import Tables
@@ -23,11 +24,12 @@ class Offer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Poll:
-    """An `assignprocessmsg` that waits; `until` is steady ns."""
+    """An `assignprocessmsg` that waits; `until` is steady ns, `memory` is what a repeat finds if it waits in vain."""
 
     seeker: Seeker
     request: Request
     until: int
+    memory: Memory
 
 
 def seeker_of(executor: Executor, millicores: int | None = None, mem_bytes: int | None = None) -> Seeker:
