@@ -58,27 +58,33 @@ class Waiting:
     def __init__(self, processes: Mapping[str, ProcessRow]) -> None:
         self._processes = processes
         self._all: dict[str, Heap] = {}  # by colony, also those that wait for parents: for listing
-        self._compact_at = COMPACT_AT_LEAST
         self._heaps: dict[tuple[str, str, str, str], dict[tuple[int, int], Heap]] = {}
 
     def enter(self, row: ProcessRow) -> None:
         """List a process that waits, also one that may not be assigned yet."""
-        heap = self._all.setdefault(row.colonyname, [])
-        heapq.heappush(heap, rank(row))
-        if len(heap) > self._compact_at:
-            heap[:] = [entry for entry in heap if self._waits(entry[2])]
-            heapq.heapify(heap)
-            self._compact_at = max(COMPACT_AT_LEAST, 2 * len(heap))
+        self._push(self._all.setdefault(row.colonyname, []), rank(row))
 
-    def _waits(self, processid: str) -> bool:
-        row = self._processes.get(processid)
-        return row is not None and row.state is State.WAITING
+    def _push(self, heap: Heap, entry: Rank) -> None:
+        """Add, and now and then sweep out what does not wait any more: at sizes that double, so it costs next to nothing."""
+        heapq.heappush(heap, entry)
+        if len(heap) >= COMPACT_AT_LEAST and len(heap).bit_count() == 1:
+            heap[:] = [entry for entry in heap if self._waits(entry)]
+            heapq.heapify(heap)
+
+    def _waits(self, entry: Rank) -> bool:
+        """The entry's process waits, and was not removed and submitted once more since, with another rank."""
+        row = self._processes.get(entry[2])
+        return row is not None and row.state is State.WAITING and row.submissiontime == entry[1]
+
+    def _may_be_assigned(self, entry: Rank) -> bool:
+        row = self._processes.get(entry[2])
+        return row is not None and is_waiting(row) and row.submissiontime == entry[1]
 
     def in_rank(self, colony: str) -> Iterator[ProcessRow]:
         """The colony's waiting processes, next to be served first."""
         last = None
         for entry in in_order(self._all.get(colony, [])):
-            if entry != last and self._waits(entry[2]):
+            if entry != last and self._waits(entry):
                 yield self._processes[entry[2]]
             last = entry
 
@@ -90,7 +96,7 @@ class Waiting:
         entry = rank(row)
         for name in conditions.executornames or ("",):
             heaps = self._heaps.setdefault((row.colonyname, conditions.executortype, name, location), {})
-            heapq.heappush(heaps.setdefault(needs, []), entry)
+            self._push(heaps.setdefault(needs, []), entry)
 
     def best(self, seeker: Seeker, excluded: Collection[str]) -> ProcessRow | None:
         """The process that this executor should get next, or None; `excluded` are ids it must not get now."""
@@ -121,11 +127,11 @@ class Waiting:
         ]
 
     def _head(self, heap: Heap, excluded: Collection[str]) -> Rank | None:
-        while heap and not is_waiting(self._processes.get(heap[0][2])):
+        while heap and not self._may_be_assigned(heap[0]):
             heapq.heappop(heap)
         if not heap or heap[0][2] not in excluded:
             return heap[0] if heap else None
         for entry in in_order(heap):
-            if entry[2] not in excluded and is_waiting(self._processes.get(entry[2])):
+            if entry[2] not in excluded and self._may_be_assigned(entry):
                 return entry
         return None
