@@ -57,7 +57,7 @@ class Auditor:
         self._world = world
         self._messages: dict[tuple[str, str], dict[str, Any]] = {}
         self._verdicts: dict[tuple[str, str], Verdict] = {}
-        self._decided: set[tuple[str, str]] = set()
+        self._decided: dict[tuple[str, str], int] = {}
         self._signed: dict[tuple[str, str], int] = {}
         self._started = 0
         self._received: set[tuple[str, str]] = set()
@@ -100,25 +100,28 @@ class Auditor:
 
     def first_time(self, caller: str, msgid: str) -> bool:
         """This coordinator did not decide about this call before (`decided` comes after the judges)."""
-        return (caller, msgid) not in self._decided
+        at = self._decided.get((caller, msgid))
+        return at is None or self._world.loop.now - at > REMEMBER_S * SECOND
 
     def decided(self, outcome: Outcome) -> None:
         for reply in outcome.replies:
             if not (reply.error and reply.value["status"] in NOT_REMEMBERED):
-                self._decided.add((reply.route.party, reply.msgid))
+                if self.first_time(reply.route.party, reply.msgid):
+                    self._decided[reply.route.party, reply.msgid] = self._world.loop.now
 
     # What was said
 
     def said(self, outcome: Outcome, shell: Shell) -> None:
         """The coordinator speaks, to whoever may hear it."""
+        fresh = {(record.caller, record.msgid) for record in outcome.records}
         for reply in outcome.replies:
-            self._said_reply(reply, shell.epoch)
+            self._said_reply(reply, shell.epoch, (reply.route.party, reply.msgid) in fresh)
         for push in outcome.pushes:
             self._said_push(push)
         for event in outcome.events:
             self._said_event(event)
 
-    def _said_reply(self, reply: Reply, epoch: int) -> None:
+    def _said_reply(self, reply: Reply, epoch: int, fresh: bool) -> None:
         key = reply.route.party, reply.msgid
         message = self._messages[key]
         msgtype = message["msgtype"]
@@ -131,12 +134,14 @@ class Auditor:
             return
         first = self._judge_repeat(key, message, reply, status, epoch)
         if first and not status:
-            self._learn(reply, message)
+            self._learn(reply, message, fresh)
 
     def _judge_repeat(self, key: tuple[str, str], message: dict[str, Any], reply: Reply, status: int, epoch: int) -> bool:
         digest = str(reply.value.get("processid") if "processid" in reply.value else reply.value)
         earlier = self._verdicts.get(key)
         now = self._world.loop.now
+        if earlier is not None and (status, digest) == (earlier.status, earlier.digest):
+            return False
         if earlier is None or now - earlier.at > REMEMBER_S * SECOND:
             self._verdicts[key] = Verdict(status, digest, now, epoch)
             return True
@@ -145,14 +150,14 @@ class Auditor:
             self._verdicts[key] = Verdict(status, digest, now, epoch)
             return True  # its caller still waited, and asked this coordinator once more
         removed = reply.value == {} and not status  # a whole process is shown as it is, and this one is gone
-        if (status, digest) != (earlier.status, earlier.digest) and not (removed and earlier.status == 0):
+        if not (removed and earlier.status == 0):
             if RULES[message["msgtype"]].memory is Memory.VOLATILE and (status or message["msgtype"] != "assignprocessmsg"):
                 return False  # what the coordinator forgot when it died; nobody hears it, and it changed nothing
             text = f"{earlier.status or 'ok'} {earlier.digest}, and then {status or 'ok'} {digest}"
             raise Violation(f"{self.name(*key)} was answered {text}")
         return False
 
-    def _learn(self, reply: Reply, message: dict[str, Any]) -> None:
+    def _learn(self, reply: Reply, message: dict[str, Any], fresh: bool) -> None:
         msgtype, caller = message["msgtype"], reply.route.party
         if msgtype == "submitfuncspecmsg" and reply.value:
             self._of(reply.value["processid"]).acknowledged = True
@@ -169,7 +174,7 @@ class Auditor:
             self._learn_ready(reply, caller)
         elif msgtype in ("pauseassignmentsmsg", "resumeassignmentsmsg"):
             self._paused = msgtype == "pauseassignmentsmsg"
-        elif msgtype == "assignprocessmsg" and reply.value:
+        elif msgtype == "assignprocessmsg" and reply.value and fresh:  # else it was decided before a crash
             self._require_open(self._of(reply.value["processid"]), "given away")
 
     def _learn_close(self, known: Known, verdict: State, attempt: int, caller: str) -> None:
@@ -221,11 +226,19 @@ class Auditor:
         if known.ended is not None and state != known.ended:
             raise Violation(f"an event says that process {known.processid[:8]} is {State(state).name} after {known.ended.name}")
 
+    def stood_still(self, by_ns: int) -> None:
+        """The coordinator's time did, while it was away and its machine's clock was behind: so nothing got older."""
+        self._decided = {key: at + by_ns for key, at in self._decided.items()}
+        for verdict in self._verdicts.values():
+            verdict.at += by_ns
+
     def restarted(self, shell: Shell) -> None:
         """Subscriptions and what was decided in memory only are forgotten."""
         self._events.clear()
         self._started = self._world.loop.now
-        self._decided = {key for key in self._decided if RULES[self._messages[key]["msgtype"]].memory is Memory.DURABLE}
+        answers = shell.engine._answers
+        answers.forget_old(shell.engine._live.steady)
+        self._decided = {key: at for key, at in self._decided.items() if answers.get(*key) is not None}
         self.counts["restarts"] += 1
 
     # What devices notice

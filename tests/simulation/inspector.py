@@ -60,6 +60,7 @@ class Inspector:
     def committed(self, shell: Shell) -> None:
         """All that was decided is on the disk."""
         self._committed = view_of(shell)
+        self._transitions.committed()
         self._shift = shell.clock.now_ns() - self._world.loop.now
 
     def committed_in_part(self) -> None:
@@ -88,6 +89,7 @@ class Inspector:
         shift = shell.clock.now_ns() - self._world.loop.now
         self._transitions.restarted(shift > self._shift, tables.processes)
         self._matching.restarted()
+        self._world.auditor.stood_still(max(0, self._shift - shift))
         self._shift = shift
         recount.indices(shell.engine)
         recount.deadlines(shell, started=True)

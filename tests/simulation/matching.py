@@ -78,13 +78,13 @@ class Matching:
             if not up.online and self._ready.get(up.executorid, (0, ""))[1] == up.conn:
                 del self._ready[up.executorid]
         elif up is not None:
-            self._follow_request(shell, up, outcome)
+            self._follow_request(up, outcome)
         for executorid in tuple(self._ready):
             executor = shell.engine.tables.executors.get(executorid)
             if executor is None or executor.state != ExecutorState.APPROVED:
                 del self._ready[executorid]
 
-    def _follow_request(self, shell: Shell, up: Request, outcome: Outcome) -> None:
+    def _follow_request(self, up: Request, outcome: Outcome) -> None:
         msgid = str(up.value["msgid"])
         reply = next((reply for reply in outcome.replies if reply.msgid == msgid), None)
         if up.payloadtype == "assignprocessmsg" and reply is None:
@@ -92,8 +92,6 @@ class Matching:
         if reply is None or reply.error:
             return
         if up.payloadtype == "readymsg" and self._world.auditor.first_time(up.caller, msgid):
-            if shell.engine._live.offers.get(up.caller) is None and shell.epoch > 1:
-                return  # remembered from before a restart, and without effect: the new epoch makes it ask anew
             self._ready[up.caller] = (up.value["capacity"], up.route.conn)
         elif up.payloadtype == "releaseprocessmsg" and outcome.records:
             until = self._world.loop.now + int(self._world.settings.pass_over_s * SECOND)
@@ -119,7 +117,7 @@ class Matching:
             raise Violation(f"{where} was assigned although the colony is paused")
         if not fits(row, executor, wish):
             raise Violation(f"{where} was given to {executor.executorname}, which does not fit")
-        if self._passed_over(executor.executorid, row):
+        if self._released.get((executor.executorid, row.processid), 0) > self._world.loop.now:
             raise Violation(f"{where} was given to {executor.executorname}, which has just released it")
         held = sum(
             1 for other in tables.processes.values()
@@ -155,7 +153,8 @@ class Matching:
                 yield row
 
     def _passed_over(self, executorid: str, row: ProcessRow) -> bool:
-        return self._released.get((executorid, row.processid), 0) > self._world.loop.now
+        """Until the very end: that moment belongs to the tick, which may come after another step."""
+        return self._released.get((executorid, row.processid), -1) >= self._world.loop.now
 
 
 def wish_of(caller: str, message: dict[str, Any]) -> Wish:

@@ -9,7 +9,6 @@ from colonies_edge.engine.access import RULES, Memory
 from colonies_edge.engine.engine import Engine
 from colonies_edge.engine.ports import History
 from colonies_edge.engine.rows import TallyRow
-from colonies_edge.engine.tallies import TALLY_FIELDS
 from colonies_edge.engine.timers import Timer
 from colonies_edge.protocol.model import State
 from tests.simulation.loop import SECOND
@@ -18,6 +17,8 @@ from tests.simulation.violation import Violation
 
 if TYPE_CHECKING:
     from tests.simulation.shell import Shell
+
+TALLY_FIELDS = {State.SUCCESS: "success", State.FAILED: "failed", State.CANCELLED: "cancelled"}
 
 
 def indices(engine: Engine) -> None:
@@ -99,12 +100,13 @@ def replay(shell: Shell) -> None:
 def _answers(shell: Shell, other: Engine) -> None:
     mine, theirs = shell.engine._answers, other._answers
     auditor = shell.world.auditor
-    for caller, answers in theirs._by_caller.items():
-        for msgid, answer in answers.items():
-            if mine.get(caller, msgid) not in (None, answer):  # None: forgotten by now
-                raise Violation(f"the journal tells another answer to {auditor.name(caller, msgid)}")
     for caller, answers in mine._by_caller.items():
         for msgid in answers:
             rule = RULES[auditor.message(caller, msgid)["msgtype"]]
             if rule.memory is Memory.DURABLE and theirs.get(caller, msgid) is None:
                 raise Violation(f"the answer to {auditor.name(caller, msgid)} would not survive a crash")
+    theirs.forget_old(other._live.steady)
+    for caller, answers in theirs._by_caller.items():
+        for msgid, answer in answers.items():
+            if mine.get(caller, msgid) not in (None, answer):  # None: forgotten by now
+                raise Violation(f"the journal tells another answer to {auditor.name(caller, msgid)}")

@@ -31,6 +31,10 @@ class Transitions:
         self._conns: dict[str, str] = {}  # process -> the connection that its lease is bound to
         self._ready_conns: dict[str, str] = {}  # executor -> the connection of its last readymsg
         self._waits: dict[str, int] = {}  # process -> since when its waiting counts
+        self._kept: tuple[dict[tuple[str, int], int], dict[str, int]] = ({}, {})  # both as of the last commit
+
+    def committed(self) -> None:
+        self._kept = dict(self._begun), dict(self._waits)
 
     def restarted(self, shifted: bool, processes: Rows) -> None:
         """Leases begin anew; when the wall clock jumped while nobody looked, no deadline can be judged."""
@@ -38,6 +42,9 @@ class Transitions:
         self._conns.clear()
         self._willed.clear()
         self._ready_conns.clear()
+        # What was decided after the last commit may never have happened.
+        self._begun = {key: at for key, at in self._kept[0].items() if self._begun.get(key) == at}
+        self._waits = {key: at for key, at in self._kept[1].items() if self._waits.get(key) == at}
         if shifted:
             for submitter in self._world.submitters:
                 submitter.lose_patience()
