@@ -7,6 +7,8 @@ from colonies_edge.engine import lifecycle
 from colonies_edge.engine.rows import GraphRow, ProcessRow
 from colonies_edge.engine.step import Step
 from colonies_edge.engine.workflows_index import OPEN
+from colonies_edge.protocol.codec import dump_json
+from colonies_edge.protocol.limits import INPUT_BYTES_MAX
 from colonies_edge.protocol.model import State
 
 
@@ -41,13 +43,28 @@ def _started(step: Step, graph: GraphRow) -> None:
 
 
 def _succeeded(step: Step, graph: GraphRow, row: ProcessRow) -> None:
+    sizes: dict[str, int] = {}  # siblings have the same parents
     for childid in step.tables.graphs_index.children(row.processid):
         child = step.tables.processes[childid]
         if child.state is State.WAITING and child.waitforparents and step.live.met(child, row.processid):
-            limit = child.spec.maxwaittime
-            waitdeadline = step.now + limit * lifecycle.SECOND if limit > 0 else 0
-            step.patch_process(child, waitforparents=False, waitdeadline=waitdeadline)
+            _ready(step, child, sizes)
     _ended(step, graph)
+
+
+def _ready(step: Step, row: ProcessRow, sizes: dict[str, int]) -> None:
+    """All parents succeeded: it waits for an executor now, and only from now on for no longer than `maxwaittime`."""
+    for parentid in row.parents:
+        if parentid not in sizes:
+            out = step.tables.processes[parentid].out
+            sizes[parentid] = len(dump_json(out).encode()) if out else 0
+    size = sum(sizes[parentid] for parentid in row.parents)
+    if size > INPUT_BYTES_MAX:
+        # Assigned, it would reach nobody, time and again.
+        lifecycle.fail(step, row, (f"The outputs of its parents have {size} bytes, the limit is {INPUT_BYTES_MAX}",))
+        return
+    limit = row.spec.maxwaittime
+    waitdeadline = step.now + limit * lifecycle.SECOND if limit > 0 else 0
+    step.patch_process(row, waitforparents=False, waitdeadline=waitdeadline)
 
 
 def _failed(step: Step, graph: GraphRow, row: ProcessRow) -> None:

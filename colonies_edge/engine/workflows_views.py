@@ -9,7 +9,7 @@ from colonies_edge.engine.tables import Tables
 from colonies_edge.engine.tallies import FINISHED
 from colonies_edge.protocol.codec_revise import revised
 from colonies_edge.protocol.errors import BadRequest
-from colonies_edge.protocol.limits import COUNT_MAX
+from colonies_edge.protocol.limits import COUNT_MAX, DRAWING_BYTES_MAX
 from colonies_edge.protocol.messages import GetProcessGraph, GetProcessGraphs
 from colonies_edge.protocol.model import (
     Edge,
@@ -30,6 +30,7 @@ BACKGROUNDS = {
 }
 # Pixels, as dashboards of upstream expect them.
 WIDTH, GAP, STEP_X, STEP_Y = 150, 50, 200, 80
+NODE_BYTES, EDGE_BYTES = 250, 310  # in a reply, about: a node with its place among the process ids, an edge
 
 Rows = Mapping[str, ProcessRow]
 ChildrenOf = Callable[[ProcessRow], Sequence[str]]
@@ -96,9 +97,13 @@ def shown(tables: Tables, graph: GraphRow) -> ProcessGraph:
 
 
 def drawn(step: Step, graph: GraphRow) -> ProcessGraph:
-    """A workflow with nodes and edges."""
+    """A workflow with nodes and edges; without them when they would not fit into one message."""
     tables, rows = step.tables, rows_of(step, graph)
     visits = list(walk(rows, lambda row: children_of(tables, row)))
+    pairs = [(row, child) for row, _ in visits for child in children_of(tables, row)]
+    labels = sum(len(row.spec.nodename) for row, _ in visits)
+    if NODE_BYTES * len(visits) + labels + EDGE_BYTES * len(pairs) > DRAWING_BYTES_MAX:
+        return shown(tables, graph)
     edges = tuple(
         Edge(
             id=f"{row.processid}-{child}",
@@ -106,8 +111,7 @@ def drawn(step: Step, graph: GraphRow) -> ProcessGraph:
             target=child,
             animated=row.state is State.RUNNING,
         )
-        for row, _ in visits
-        for child in children_of(tables, row)
+        for row, child in pairs
     )
     return revised(shown(tables, graph), {"nodes": _nodes(tables, visits), "edges": edges})
 
