@@ -8,10 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from colonies_edge.protocol.errors import UsageError
+
+if TYPE_CHECKING:
+    from colonies_edge.transports.mqtt_socket import Tls
 
 FOLDER = ".colonies-edge"
 DEVENV = "devenv"
@@ -20,6 +23,7 @@ COORDINATOR_FOLDER = "coordinator"  # below the data folder of a colony; executo
 VARIABLES: Mapping[str, str] = MappingProxyType(
     {
         "mqtt": "COLONIES_MQTT",
+        "mqtt_ca": "COLONIES_MQTT_CA",
         "serverid": "COLONIES_SERVER_ID",
         "colonyname": "COLONIES_COLONY_NAME",
         "prvkey": "COLONIES_PRVKEY",
@@ -48,6 +52,7 @@ class Config:
     """What was found; an empty string is a setting that nobody made."""
 
     mqtt: str = ""
+    mqtt_ca: str = ""
     serverid: str = ""
     colonyname: str = ""
     prvkey: str = ""
@@ -110,6 +115,15 @@ def load(
                 values[name], sources[name] = value.strip(), source
                 break
     return Config(**values, sources=MappingProxyType(sources))
+
+
+def tls_of(config: Config, *, believe_any: bool = False) -> Tls | None:
+    """How to check a broker that is reached by TLS; None leaves it to the system's authorities. Raises UsageError."""
+    from colonies_edge.transports.mqtt_socket import Tls  # loads asyncio, which most commands can do without
+
+    if config.mqtt_ca and not Path(config.mqtt_ca).is_file():
+        raise UsageError(f"{config.describe('mqtt_ca')} names no file: {config.mqtt_ca}")
+    return Tls(cafile=config.mqtt_ca, insecure=believe_any) if config.mqtt_ca or believe_any else None
 
 
 def with_address(url: str, host: str | None, port: int | None) -> str:

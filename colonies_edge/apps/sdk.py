@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from colonies_edge.apps import config as settings
-from colonies_edge.apps.config import FOLDER, Config
+from colonies_edge.apps.config import FOLDER, Config, tls_of
 from colonies_edge.client.blocking import BlockingClient
 from colonies_edge.client.client import Endpoint
 from colonies_edge.client.pinning import user_folder
@@ -40,7 +40,7 @@ def endpoint_of(config: Config, *, tls: Tls | None = None) -> Endpoint:
         topic_root=config.topic_root,
         serverid=config.serverid,
         pins=pins_folder(config, os.environ),
-        tls=tls,
+        tls=tls or tls_of(config),
     )
 
 

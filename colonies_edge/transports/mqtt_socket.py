@@ -9,6 +9,8 @@ import ssl
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
+from colonies_edge.protocol.errors import UsageError
+
 _READ_BYTES = 256 * 1024
 
 
@@ -43,13 +45,19 @@ class BrokerUrl:
 
     @staticmethod
     def parse(text: str) -> BrokerUrl:
+        """Raises UsageError."""
         parts = urlsplit(text if "://" in text else f"mqtt://{text}")
-        if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
-            raise ValueError(f"not a broker address: {text!r} (expected mqtt://host[:port] or mqtts://host[:port])")
+        try:
+            port = parts.port
+        except ValueError:
+            port = -1
+        if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname or port == -1:
+            shown = text.rpartition("@")[2]  # what stands before may be a password
+            raise UsageError(f"{shown!r} is no address of a broker: mqtt://host[:port] or mqtts://host[:port] is")
         tls = parts.scheme == "mqtts"
         return BrokerUrl(
             host=parts.hostname,
-            port=parts.port or (8883 if tls else 1883),
+            port=port or (8883 if tls else 1883),
             tls=tls,
             username=unquote(parts.username or ""),
             password=unquote(parts.password or ""),

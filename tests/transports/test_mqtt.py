@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from colonies_edge.protocol.errors import NoConnection
+from colonies_edge.protocol.errors import NoConnection, UsageError
 from colonies_edge.transports import reconnecting
 from colonies_edge.transports.admission import Access, Admission, Credentials
 from colonies_edge.transports.broker import EmbeddedBroker, Listen
@@ -36,8 +36,11 @@ def test_addresses_are_read_with_their_defaults_and_nonsense_is_refused() -> Non
     )
     assert str(BrokerUrl.parse("mqtts://u:secret@[::1]")) == "mqtts://[::1]:8883"
     for nonsense in ("http://pi", "mqtt://", "mqtt://pi:port"):
-        with pytest.raises(ValueError):
+        with pytest.raises(UsageError, match="no address of a broker"):
             BrokerUrl.parse(nonsense)
+    with pytest.raises(UsageError) as refusal:
+        BrokerUrl.parse("http://me:secret@pi")
+    assert "secret" not in str(refusal.value)
 
 
 def test_without_a_broker_opening_fails_in_time_and_succeeds_once_there_is_one() -> None:

@@ -80,6 +80,7 @@ _SETTINGS: Mapping[str, Setting] = MappingProxyType(
         setting.dest: setting
         for setting in (
             Setting(("--mqtt",), "mqtt", "the broker: mqtt://[user:password@]host[:port] or mqtts://…", "URL"),
+            Setting(("--cafile",), "mqtt_ca", "the authority that signed the broker's certificate (PEM)", "FILE"),
             Setting(("--serverid",), "serverid", "the coordinator's identity; no other is believed", "ID"),
             Setting(("--topic-root",), "topic_root", "first levels of every topic (colonies)"),
             Setting(("--colonyname",), "colonyname", "the colony", "NAME"),
@@ -93,7 +94,7 @@ _SETTINGS: Mapping[str, Setting] = MappingProxyType(
         )
     }
 )
-_CONNECTION = ("mqtt", "serverid", "topic_root")
+_CONNECTION = ("mqtt", "mqtt_ca", "serverid", "topic_root")
 
 
 def settings_of(command: Command) -> list[Setting]:

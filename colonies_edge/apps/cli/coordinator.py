@@ -10,7 +10,7 @@ from colonies_edge.apps.cli.config import without_password
 from colonies_edge.apps.cli.console import PROGRAM
 from colonies_edge.apps.cli.numbers import count, listen_address
 from colonies_edge.apps.cli.session import Session
-from colonies_edge.apps.config import COORDINATOR_FOLDER, ENVIRONMENT, FLAG
+from colonies_edge.apps.config import COORDINATOR_FOLDER, ENVIRONMENT, FLAG, tls_of
 from colonies_edge.protocol.errors import ColoniesError, NoConnection, UsageError
 
 if TYPE_CHECKING:
@@ -43,11 +43,14 @@ def _options(session: Session) -> Options:
     """A broker named by a flag or the environment is used; the one of a devenv is that folder's own embedded one."""
     from colonies_edge.apps.coordinator import Options
     from colonies_edge.apps.dev import checked_key
+    from colonies_edge.transports.mqtt_socket import BrokerUrl
 
     args, config = session.args, session.config
     if args.listen and config.source("mqtt") == FLAG:
         raise UsageError("--listen is for the embedded broker and --mqtt for one of your own; give one of them")
     own = not args.listen and config.source("mqtt") in (FLAG, ENVIRONMENT)
+    if own:
+        BrokerUrl.parse(config.mqtt)
     host, port = args.listen or _LISTEN
     return Options(
         data=Path(args.data or Path(config.data_dir) / COORDINATOR_FOLDER),
@@ -56,6 +59,7 @@ def _options(session: Session) -> Options:
         port=port,
         server_prvkey=checked_key(config, "server_prvkey"),
         topic_root=config.topic_root,
+        tls=tls_of(config),
         durability="always" if args.sync_ms is None else args.sync_ms,
     )
 
@@ -82,7 +86,7 @@ GROUP = Group(
             help="run the coordinator until Ctrl-C",
             run=start,
             connects=False,
-            settings=("mqtt", "topic_root", "colonyname", "server_prvkey", "colony_prvkey", "prvkey"),
+            settings=("mqtt", "mqtt_ca", "topic_root", "colonyname", "server_prvkey", "colony_prvkey", "prvkey"),
             flags=(
                 flag("--data", metavar="DIR", help="where everything is kept (.colonies-edge/coordinator)"),
                 flag(

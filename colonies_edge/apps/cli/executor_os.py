@@ -10,8 +10,8 @@ from colonies_edge.protocol.limits import CAPACITY_MAX
 
 
 async def start(session: Session) -> int:
+    from colonies_edge.apps.config import tls_of
     from colonies_edge.apps.executor import os_executor
-    from colonies_edge.transports.mqtt_socket import Tls
 
     args = session.args
     executor = os_executor(
@@ -20,7 +20,7 @@ async def start(session: Session) -> int:
         location=args.location,
         allow=comma_list(args.allow),
         workdir=args.workdir,
-        tls=Tls(insecure=True) if args.skip_tls_verify else None,
+        tls=tls_of(session.config, believe_any=args.skip_tls_verify),
     )
     session.console.info(f"Executor {executor.name} ({session.config.executortype}) runs; Ctrl-C stops it")
     await executor.serve()

@@ -7,12 +7,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
-from colonies_edge.apps.config import DEFAULT, ENVIRONMENT, FLAG, SECRETS, Config
+from colonies_edge.apps.config import DEFAULT, ENVIRONMENT, FLAG, SECRETS, Config, tls_of
 from colonies_edge.apps.sdk import endpoint_of
 from colonies_edge.client.client import AsyncClient
 from colonies_edge.crypto.identity import InvalidKey, Signer, new_private_key
 from colonies_edge.protocol.errors import ColoniesError, NoConnection, UsageError
-from colonies_edge.transports.mqtt_socket import Tls
 from colonies_edge.transports.ports import NotAdmitted
 from colonies_edge.transports.system import PartyClock, entropy
 
@@ -41,7 +40,7 @@ class Wire:
     ) -> None:
         self._config = config
         self._signer = _signer(config, private_key)
-        found = endpoint_of(config, tls=Tls(insecure=True) if trust_any_broker else None)
+        found = endpoint_of(config, tls=tls_of(config, believe_any=trust_any_broker))
         self._endpoint = replace(found, mqtt=mqtt or found.mqtt, serverid=serverid or found.serverid, patience_s=OPEN_S)
         try:
             self._client = AsyncClient(self._endpoint, self._signer, config.colonyname, timeout_s=ANSWER_S)

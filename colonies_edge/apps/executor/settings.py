@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from colonies_edge import __version__
-from colonies_edge.apps.config import Config
+from colonies_edge.apps.config import Config, tls_of
 from colonies_edge.apps.executor.membership import Registration
 from colonies_edge.apps.keys import keep_key
 from colonies_edge.client.client import Endpoint
@@ -49,7 +49,9 @@ def gather(
     data = Path(config.data_dir)
     folder = data / "executors" / quote(f"{colonyname}.{name}", safe=" ")
     signer = _signer(config, folder / KEY_FILE)
-    endpoint = Endpoint(mqtt=config.mqtt, topic_root=config.topic_root, serverid=config.serverid, pins=data, tls=tls)
+    endpoint = Endpoint(
+        mqtt=config.mqtt, topic_root=config.topic_root, serverid=config.serverid, pins=data, tls=tls or tls_of(config)
+    )
     registration = Registration(
         endpoint=endpoint,
         colonyname=colonyname,
