@@ -57,11 +57,13 @@ class Push:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """A process as stored, for one subscriber; `msgid` is the subscription's, a dot and a number counting from 1."""
+    """For one subscriber: a process as stored, or entries of a channel, as `payloadtype` says; `msgid` is the
+    subscription's, a dot and a number counting from 1."""
 
     route: Route
     msgid: str
     value: Any
+    payloadtype: str = "subscribeprocessmsg"
 
 
 class Kind(str, Enum):

@@ -1,4 +1,4 @@
-"""Who wants to hear of which processes; every subscriber of a change gets it, with the row as stored."""
+"""Who wants to hear of which processes and channels; every subscriber of a change gets it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class Subscription:
     route: Route
     msgid: str
     states: frozenset[int]
-    topic: tuple[str, ...]  # ("process", id) or ("processes", colony, executor type)
+    topic: tuple[str, ...]  # ("process", id), ("processes", colony, executor type) or ("channel", process id, name)
     until: int  # steady ns
     sent: int = 0
 
@@ -52,16 +52,21 @@ class Subscriptions:
         """The subscription with this key."""
         return self._all.get(key)
 
-    def end(self, key: str) -> None:
-        """Stop; harmless when it ended before."""
+    def end(self, key: str) -> Subscription | None:
+        """Stop, and say what it was; harmless when it ended before."""
         subscription = self._all.pop(key, None)
         if subscription is not None:
             _discard(self._by_topic, subscription.topic, key)
             _discard(self._by_conn, (subscription.route.party, subscription.route.conn), key)
+        return subscription
 
     def count(self, route: Route) -> int:
         """How many subscriptions a connection has."""
         return len(self._by_conn.get((route.party, route.conn), ()))
+
+    def on(self, topic: tuple[str, ...]) -> list[Subscription]:
+        """Who wants to hear of exactly this; a copy, so that they can be ended."""
+        return [self._all[key] for key in self._by_topic.get(topic, ())]
 
     def concerning(self, row: ProcessRow) -> Iterator[Subscription]:
         """Who wants to hear that this process is in its state now."""

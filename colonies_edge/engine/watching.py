@@ -43,15 +43,21 @@ def _subscription(
     states = frozenset(message.states or (message.state,))
     if not states <= set(State):
         raise BadRequest("Failed to subscribe, invalid msg.State")
-    if not 0 < message.timeout <= SUBSCRIBE_S_MAX:
+    require_time_and_room(step, message.timeout)
+    until = step.live.after(message.timeout)
+    return Subscription(route=step.request.route, msgid=step.msgid, states=states, topic=topic, until=until)
+
+
+def require_time_and_room(step: Step, timeout_s: int) -> None:
+    """Raises ColoniesError when a subscription would last too long, or when the connection has too many."""
+    assert step.request is not None
+    if not 0 < timeout_s <= SUBSCRIBE_S_MAX:
         raise BadRequest(f"Failed to subscribe, the timeout must be between 1 and {SUBSCRIBE_S_MAX} seconds")
     if step.live.subscriptions.count(step.request.route) >= SUBSCRIPTIONS_PER_CONN_MAX:
         raise TooManyRequests(
             f"Too many subscriptions on one connection: the limit is {SUBSCRIPTIONS_PER_CONN_MAX};"
             " subscribe to all processes of an executor type instead"
         )
-    until = step.live.after(message.timeout)
-    return Subscription(route=step.request.route, msgid=step.msgid, states=states, topic=topic, until=until)
 
 
 HANDLERS: Mapping[str, Handler] = {

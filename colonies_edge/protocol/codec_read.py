@@ -85,7 +85,8 @@ def value_reader(shape: Shape, *, stored: bool) -> Reader:
         case Nested(cls):
             return (STORED_READERS if stored else WIRE_READERS)[cls]
         case Maybe(item):
-            return value_reader(item, stored=stored)
+            read = value_reader(item, stored=stored)
+            return lambda value: None if value is None else read(value)
         case Many(item):
             return _list_reader(item, stored)
         case Keyed(item):

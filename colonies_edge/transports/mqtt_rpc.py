@@ -48,7 +48,8 @@ class RpcCaller:
         if not serverid and learn is None:
             raise UsageError("a caller needs the coordinator's identity, or somebody who decides whom to believe")
         self.on_push: list[Callable[[str, str, Any], None]] = []  # payload type, msgid, value: assign and withdraw
-        self.on_event: list[Callable[[str, int, Any], None]] = []  # msgid of the subscribe call, number, value
+        # payloadtype, msgid of the subscribe call, number, value
+        self.on_event: list[Callable[[str, str, int, Any], None]] = []
         self.on_status: list[Callable[[CoordinatorStatus], None]] = []
         self.on_epoch: list[Callable[[str], None]] = []  # the coordinator restarted: subscribe and wait anew
         self.serverid = serverid
@@ -305,7 +306,7 @@ class RpcCaller:
         reply = ReplyEnvelope.parse(delivery.payload)
         subscription, _, number = reply.msgid.rpartition(".")
         if self._verified(unrooted, reply, delivery):
-            fire(self.on_event, subscription, int(number), reply.value())
+            fire(self.on_event, reply.payloadtype, subscription, int(number), reply.value())
 
     def _on_pushed(self, unrooted: str, delivery: Delivery) -> None:
         reply = ReplyEnvelope.parse(delivery.payload)

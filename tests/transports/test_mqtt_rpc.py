@@ -248,7 +248,7 @@ def test_assignments_and_events_reach_their_callbacks_once_verified() -> None:
         events: list[Any] = []
         got_event = asyncio.Event()
         caller.on_push.append(lambda kind, msgid, value: pushes.append((kind, value)))
-        caller.on_event.append(lambda subscription, number, value: events.append((subscription, number, value)))
+        caller.on_event.append(lambda *event: events.append(event))
         caller.on_event.append(lambda *_: got_event.set())
         assign = Topic(colony="dev", party=CALLER.identity, channel=ASSIGN)
         event = Topic(colony="dev", party=CALLER.identity, channel=EVENT, conn=caller.link.conn)
@@ -260,7 +260,7 @@ def test_assignments_and_events_reach_their_callbacks_once_verified() -> None:
         coordinator.say(event, "subscribeprocessmsg", {"state": 2}, "s" * 16 + ".3")
         await got_event.wait()
         assert pushes == [("assignprocessmsg", {"processid": "p"}), ("withdrawmsg", {"processid": "p"})]
-        assert events == [("s" * 16, 3, {"state": 2})]
+        assert events == [("subscribeprocessmsg", "s" * 16, 3, {"state": 2})]
         assert caller.dropped["not signed by the coordinator"] == 1
         await caller.close()
 
