@@ -16,6 +16,9 @@ from colonies_edge.storage.stored_json import parse, parse_object, text_of, to_b
 # times in a line. A real text that begins with "=" gets another "=" in front.
 _AS_KEY = "=key"
 _AS_CALLER = "=by"
+# One that repeats a text of the signed message, which is in the same line: what was said on a channel is there once.
+_AS_MESSAGE = "=msg."
+_REPEATED_CHARS_MIN = 24  # below, little is saved
 _IDS = {"processid", "graphid"}  # of an answer; when a write has it for its key, the number of that write stands for it
 
 
@@ -28,12 +31,13 @@ class Unreadable(ValueError):
 
 def encode_record(record: Record) -> bytes:
     """The body of the line after number and time: writes, caller, answer, envelope."""
-    fields: dict[str, Any] = {"w": [_packed_write(write, record.caller) for write in record.writes]}
+    payload, message = _plain(record.envelope.payload) if record.envelope is not None else (b"", {})
+    repeated = _repeated(message) if payload else {}
+    fields: dict[str, Any] = {"w": [_packed_write(write, record.caller, repeated) for write in record.writes]}
     if record.caller:
         fields["by"] = record.caller
-    payload = b""
     if record.envelope is not None:
-        payload = _add_envelope(fields, record.envelope, record.msgid)
+        _add_envelope(fields, record.envelope, record.msgid, message, plain=bool(payload))
     elif record.msgid:
         fields["id"] = record.msgid
     if record.answer is not None:
@@ -43,22 +47,29 @@ def encode_record(record: Record) -> bytes:
     return b'%s,"size":%d,"msg":%s' % (text, len(payload), payload) if payload else text
 
 
-def _packed_write(write: Write, caller: str) -> list[Any]:
+def _repeated(message: dict[str, Any]) -> dict[str, str]:
+    texts = ((name, value) for name, value in message.items() if type(value) is str)
+    return {value: _AS_MESSAGE + name for name, value in texts if len(value) >= _REPEATED_CHARS_MIN}
+
+
+def _packed_write(write: Write, caller: str, repeated: dict[str, str]) -> list[Any]:
     if write.kind is Kind.PUT:
-        return [write.table, write.key, "put", _shortened(pack(write.row), write.key, caller)]
+        return [write.table, write.key, "put", _shortened(pack(write.row), write.key, caller, repeated)]
     if write.kind is Kind.PATCH:
         changes = pack_fields(TABLES[write.table], write.changes)
-        return [write.table, write.key, "patch", _shortened(changes, write.key, caller)]
+        return [write.table, write.key, "patch", _shortened(changes, write.key, caller, repeated)]
     return [write.table, write.key, write.kind.value]
 
 
-def _shortened(fields: dict[str, Any], key: str, caller: str) -> dict[str, Any]:
+def _shortened(fields: dict[str, Any], key: str, caller: str, repeated: dict[str, str]) -> dict[str, Any]:
     for name, value in fields.items():
         if type(value) is str and value:
             if value == key:
                 fields[name] = _AS_KEY
             elif value == caller:
                 fields[name] = _AS_CALLER
+            elif value in repeated:
+                fields[name] = repeated[value]
             elif value[0] == "=":
                 fields[name] = "=" + value
     return fields
@@ -78,8 +89,10 @@ def _packed_answer(answer: Answer, record: Record) -> dict[str, Any]:
     return packed
 
 
-def _add_envelope(fields: dict[str, Any], envelope: Envelope, msgid: str) -> bytes:
-    """Puts what can be put shorter into `fields`; returns the payload's text, b"" when only its base64 will do."""
+def _add_envelope(
+    fields: dict[str, Any], envelope: Envelope, msgid: str, message: dict[str, Any], *, plain: bool
+) -> None:
+    """Puts what can be put shorter into `fields`; without `plain`, the base64 of the payload too."""
     try:
         signature = bytes.fromhex(envelope.signature)
     except ValueError:
@@ -88,14 +101,12 @@ def _add_envelope(fields: dict[str, Any], envelope: Envelope, msgid: str) -> byt
         fields["sig"] = b64encode(signature).decode("ascii").rstrip("=")
     else:
         fields["sighex"] = envelope.signature
-    payload, message = _plain(envelope.payload)
-    if not payload:
+    if not plain:
         fields["b64"] = envelope.payload
     if message.get("msgtype") != envelope.payloadtype:
         fields["type"] = envelope.payloadtype
     if message.get("msgid", "") != msgid:
         fields["id"] = msgid
-    return payload
 
 
 def _plain(payload: str) -> tuple[bytes, dict[str, Any]]:
@@ -160,7 +171,8 @@ class Line:
 
     def writes(self, migration: Migration) -> tuple[Write, ...]:
         """What it changed, in the current format."""
-        return tuple(_unpacked_write(packed, self.caller, migration) for packed in self.fields["w"])
+        message = self.fields.get("msg", {})
+        return tuple(_unpacked_write(packed, self.caller, message, migration) for packed in self.fields["w"])
 
     def answer(self) -> Answer | None:
         """What was answered."""
@@ -196,10 +208,10 @@ def _unpadded(text: str) -> bytes:
     return b64decode(text + "=" * (-len(text) % 4))
 
 
-def _unpacked_write(packed: list[Any], caller: str, migration: Migration) -> Write:
+def _unpacked_write(packed: list[Any], caller: str, message: dict[str, Any], migration: Migration) -> Write:
     table, key, kind = packed[0], packed[1], Kind(packed[2])
     if kind is Kind.PUT or kind is Kind.PATCH:
-        fields = _lengthened(packed[3], key, caller)
+        fields = _lengthened(packed[3], key, caller, message)
         if migration.needed:
             fields = migration.apply(table, fields)
         if kind is Kind.PUT:
@@ -208,8 +220,18 @@ def _unpacked_write(packed: list[Any], caller: str, migration: Migration) -> Wri
     return Write(table=table, key=key, kind=kind)
 
 
-def _lengthened(fields: dict[str, Any], key: str, caller: str) -> dict[str, Any]:
+def _lengthened(fields: dict[str, Any], key: str, caller: str, message: dict[str, Any]) -> dict[str, Any]:
     for name, value in fields.items():
         if type(value) is str and value[:1] == "=":
-            fields[name] = key if value == _AS_KEY else caller if value == _AS_CALLER else value[1:]
+            fields[name] = _meant(value, key, caller, message)
     return fields
+
+
+def _meant(text: str, key: str, caller: str, message: dict[str, Any]) -> str:
+    if text == _AS_KEY:
+        return key
+    if text == _AS_CALLER:
+        return caller
+    if text.startswith(_AS_MESSAGE):
+        return str(message[text[len(_AS_MESSAGE) :]])
+    return text[1:]

@@ -158,7 +158,7 @@ def journaled(record: Record) -> Record:
 
 def awkward_rows() -> Iterator[Write]:
     """Rows whose text is hard to write down."""
-    hard = ["=key", "=by", "==", "\u2028\x85\n\r\0", "\ud800", "\U0001f916", '"\\', ""]
+    hard = ["=key", "=by", "=msg.out", "==", "\u2028\x85\n\r\0", "\ud800", "\U0001f916", '"\\', ""]
     for number, text in enumerate(hard, 1000):
         attr = Attr(attributetype=1, key=text, value=text)
         yield put(

@@ -3,14 +3,16 @@
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tinydb import TinyDB, where
 
-from colonies_edge.engine.outcome import Kind, Record, Write
+from colonies_edge.engine.outcome import Answer, Kind, Record, Write
 from colonies_edge.engine.rows import TABLES
+from colonies_edge.engine.rows_channel import EntryRow
 from colonies_edge.protocol.codec import pack
 from colonies_edge.storage.atomic_json import CheckedJson
 from colonies_edge.storage.errors import UnknownFormat
@@ -18,7 +20,7 @@ from colonies_edge.storage.file_store import open_store
 from colonies_edge.storage.migrations import FORMAT, STEPS, Migration
 from colonies_edge.storage.records import decode_record, encode_record
 from colonies_edge.storage.tinydb_store import CheckpointStorage, ColonyFile
-from tests.storage.samples import SERVER, Author, awkward_rows, identity, put, row
+from tests.storage.samples import SERVER, USER, Author, awkward_rows, identity, put, row
 
 ROOT = Path(__file__).parents[2]
 
@@ -137,6 +139,19 @@ def test_old_formats_pass_every_step_on_the_way_up() -> None:
     body = b'"n":1,"t":1,' + encode_record(Record(time_ns=1, writes=(change,))).replace(b"initiatorname", b"initiator")
     assert decode_record(body, migration).writes[0].changes == {"initiatorname": "BOB"}
     assert Migration(2, "a file", current=3, steps=steps).apply("processes", {"retries": 1}) == {"retries": 1}
+
+
+def test_what_a_row_repeats_of_its_message_is_in_the_line_once() -> None:
+    said, key = "c2FpZCBvbiBhIGNoYW5uZWwgYW5kIG5vd2hlcmUgZWxzZQ==", f"{identity(1)}/00000000/chat"
+    entry = EntryRow(sequence=1, senderid=USER.identity, timestamp=1, payload=said, type="=msg.payload")
+    message = {"msgtype": "channelappendmsg", "processid": identity(1), "name": "chat", "payload": said}
+    answer = Answer(payloadtype="channelappendmsg", error=False, value={})
+    record = Author().asked(USER, message, answer, put("channelentries", key, entry))
+    line = encode_record(record)
+    assert line.count(said.encode()) == 1
+    assert decode_record(b'"n":1,"t":%d,' % record.time_ns + line, Migration(FORMAT, "a line")) == record
+    unsigned = encode_record(replace(record, envelope=None))
+    assert unsigned.count(said.encode()) == 1 and b'"type":"==msg.payload"' in unsigned
 
 
 @pytest.mark.parametrize("version", [None, "1", 0, True, 1.0])
