@@ -10,7 +10,7 @@ from colonies_edge.engine.engine import Engine
 from colonies_edge.engine.ports import History
 from colonies_edge.engine.rows import TallyRow
 from colonies_edge.engine.timers import Timer
-from colonies_edge.protocol.model import State
+from colonies_edge.protocol.model import ExecutorState, State
 from tests.simulation.loop import SECOND
 from tests.simulation.party import COLONY
 from tests.simulation.violation import Violation
@@ -32,6 +32,9 @@ def indices(engine: Engine) -> None:
             holders.setdefault(row.assignedexecutorid, set()).add(row.processid)
             if not row.assignedexecutorid or row.assignedexecutorid != row.lastexecutorid:
                 raise Violation(f"process {row.processid[:8]} runs at {row.assignedexecutorid[:8]!r}")
+            executor = tables.executors.get(row.assignedexecutorid)
+            if executor is None or executor.state != ExecutorState.APPROVED:
+                raise Violation(f"process {row.processid[:8]} runs at an executor that is not one any more")
     if states != Counter({key: len(ids) for key, ids in tables.in_state.items()}):
         raise Violation(f"counters say {tables.in_state}, the rows say {states}")
     if holders != {key: set(ids) for key, ids in tables.held_by.items()}:

@@ -36,6 +36,8 @@ class Decided:
 class Shell:
     """One machine with one coordinator; `crash` and `start` as often as it happens."""
 
+    speaks_first = False  # a mutant's: replies go out before the commit
+
     def __init__(self, world: World, disk: Disk, settings: Settings) -> None:
         self.world = world
         self.machine = MachineClock(world.loop)
@@ -160,7 +162,7 @@ class Shell:
             self._die(self.world.outage())
             return
         records = [record for one in decided for record in one.outcome.records]
-        if self.world.mutant_speaks_first:
+        if self.speaks_first:
             self._speak(decided, None)
         if not records:
             self._finish(doom)
@@ -215,7 +217,7 @@ class Shell:
         if doom == "acknowledged":
             self._die(self.world.outage())
             return
-        if not self.world.mutant_speaks_first:
+        if not self.speaks_first:
             self._speak(decided, self.world.rng.randint(0, len(decided)) if doom == "speaking" else None)
         if doom == "speaking":
             self._die(self.world.outage())

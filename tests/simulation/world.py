@@ -69,11 +69,10 @@ def draw_plan(rng: Random) -> Plan:
 class World:
     """Everything of one seed. `run` raises Violation, or whatever the engine raises."""
 
-    def __init__(self, seed: int, *, tracing: bool = False, mutant_speaks_first: bool = False) -> None:
+    def __init__(self, seed: int, *, tracing: bool = False) -> None:
         self.seed = seed
         self.rng = Random(seed)
         self.tracing = tracing
-        self.mutant_speaks_first = mutant_speaks_first
         self.plan = draw_plan(self.rng)
         self.loop = Loop()
         self.calm = False
