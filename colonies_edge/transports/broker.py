@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from colonies_edge.protocol.limits import REPLY_BYTES_MAX
+from colonies_edge.protocol.limits import MESSAGE_BYTES_MAX
 from colonies_edge.protocol.topics import Topics
 from colonies_edge.transports.admission import Admission, Credentials
 from colonies_edge.transports.broker_connection import Confinement
@@ -60,9 +60,11 @@ class EmbeddedBroker:
             self._inside.stop()
             await core.shutdown()
 
-    def link(self, client_id: str = "", *, clean: bool = True) -> LoopbackLink:
+    def link(
+        self, client_id: str = "", *, clean: bool = True, payload_bytes_max: int = MESSAGE_BYTES_MAX
+    ) -> LoopbackLink:
         """A link without a socket and without confinement, for the coordinator in the same process."""
-        return self._inside.link(client_id, clean=clean, payload_bytes_max=REPLY_BYTES_MAX)
+        return self._inside.link(client_id, clean=clean, payload_bytes_max=payload_bytes_max)
 
     def disconnect(self, identity: str) -> None:
         """Throw an identity out at once."""

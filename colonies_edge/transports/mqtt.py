@@ -10,13 +10,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from paho.mqtt import client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
-from paho.mqtt.properties import Properties
-from paho.mqtt.reasoncodes import ReasonCode
-
 from colonies_edge.protocol.errors import NoConnection
 from colonies_edge.protocol.limits import MESSAGE_BYTES_MAX
+from colonies_edge.transports.light import without
 from colonies_edge.transports.link_base import LinkBase
 from colonies_edge.transports.mqtt_socket import BrokerUrl, BufferedSocket, Tls, connect
 from colonies_edge.transports.outgoing import Outgoing, Subscribing
@@ -32,6 +28,12 @@ from colonies_edge.transports.ports import (
 from colonies_edge.transports.reconnecting import HEALTHY_S, Backoff, TakeoverWatch, taken_over
 from colonies_edge.transports.signals import fire
 from colonies_edge.transports.system import new_conn
+
+with without("urllib.request"):  # 3 MB for the proxies of connects that paho makes; ours are made in mqtt_socket
+    from paho.mqtt import client as paho
+    from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+    from paho.mqtt.properties import Properties
+    from paho.mqtt.reasoncodes import ReasonCode
 
 _log = logging.getLogger(__name__)
 

@@ -123,9 +123,11 @@ class Coordinator:
             for finished in done:
                 finished.result()
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            ending = set(tasks)
+            while ending:  # before Python 3.12, wait_for loses a cancellation that comes together with a delivery
+                for task in ending:
+                    task.cancel()
+                _, ending = await asyncio.wait(ending, timeout=0.5)
 
     async def stop(self) -> None:
         """Say goodbye, write a checkpoint, release everything; once is enough, and twice does no harm."""

@@ -107,7 +107,7 @@ async def _link(options: Options, coordinator: Coordinator, signer: Signer, stac
     stack.push_async_callback(broker.close)
     forgetting = asyncio.create_task(_forget(checker))
     stack.callback(forgetting.cancel)
-    return broker.link(), f"mqtt://{options.host}:{broker.ports[0]}"
+    return broker.link(payload_bytes_max=REPLY_BYTES_MAX), f"mqtt://{options.host}:{broker.ports[0]}"
 
 
 async def _forget(checker: PasswordChecker) -> None:
