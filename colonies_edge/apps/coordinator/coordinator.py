@@ -128,6 +128,7 @@ class Coordinator:
                 for task in ending:
                     task.cancel()
                 _, ending = await asyncio.wait(ending, timeout=0.5)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def stop(self) -> None:
         """Say goodbye, write a checkpoint, release everything; once is enough, and twice does no harm."""
