@@ -25,6 +25,7 @@ FINDERS: dict[str, Callable[[Step, Any], Any]] = {
     "executor by id": lambda step, key: step.tables.executors.get(key),
     "function": lambda step, key: step.tables.functions.get(key),
     "attribute": lambda step, key: process_of_attribute(step, key),
+    "graph or all": lambda step, message: step.graph(message.processgraphid) if message.processgraphid else message,
     "subject of logs": lambda step, message: subject_of_logs(step, message),
 }
 
@@ -323,5 +324,10 @@ RULES: dict[str, Rule] = {
     "subscribechannelmsg": Rule(role=Role.MEMBER, target=_process(404, "Process not found"), memory=_VOLATILE),
     # Subscriptions
     "subscribeprocessmsg": Rule(role=Role.MEMBER, target=_process(403, "Invalid process with Id {}"), memory=_VOLATILE),
+    "subscribeprocessgraphmsg": Rule(
+        role=Role.MEMBER,
+        target=Target(of="graph or all", missing=(404, "Failed to subscribe to processgraph, graph is nil")),
+        memory=_VOLATILE,
+    ),
     "subscribeprocessesmsg": Rule(role=Role.MEMBER, target=_colony(), memory=_VOLATILE),
 }

@@ -15,6 +15,7 @@ from colonies_edge.engine.tables import Tables
 from colonies_edge.engine.views import process_value
 from colonies_edge.engine.workflows_resolving import settle
 from colonies_edge.engine.workflows_views import submitted
+from colonies_edge.engine.workflows_watching import news_of_graphs
 from colonies_edge.protocol.codec import encode
 from colonies_edge.protocol.errors import ColoniesError, Forbidden
 from colonies_edge.protocol.model import Executor
@@ -138,6 +139,7 @@ class Carrier:
                 value = value if value is not None else process_value(live.tables, row)
                 saying.events.append(Event(route=subscription.route, msgid=subscription.next_msgid(), value=value))
         live.changed.clear()
+        saying.events += news_of_graphs(live, saying.records)
         saying.events += channels.farewells(live)
 
     def _refuse(

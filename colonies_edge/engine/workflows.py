@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from colonies_edge.engine import lifecycle, workflows_children, workflows_views
+from colonies_edge.engine import lifecycle, workflows_children, workflows_views, workflows_watching
 from colonies_edge.engine.membership import initiator_name
 from colonies_edge.engine.rows import Purge
 from colonies_edge.engine.step import GraphView, Handler, Step
@@ -96,4 +96,5 @@ HANDLERS: Mapping[str, Handler] = {
     "removeallprocessgraphsmsg": remove_all_graphs,
     **workflows_views.HANDLERS,
     **workflows_children.HANDLERS,
+    **workflows_watching.HANDLERS,
 }

@@ -107,6 +107,7 @@ from colonies_edge.protocol.messages_workflow import (
     RemoveAllProcessGraphs,
     RemoveProcessGraph,
     SubmitWorkflowSpec,
+    SubscribeProcessGraph,
 )
 
 __all__ = [
@@ -115,17 +116,17 @@ __all__ = [
     "ApproveExecutor", "AssignProcess", "CancelProcess", "CancelProcessGraph", "ChangeColonyId", "ChangeExecutorId",
     "ChangeServerId", "ChangeUserId", "ChannelAppend", "ChannelRead", "CloseFailed", "CloseSuccessful", "GetAttribute",
     "GetBlueprint", "GetBlueprintDefinition", "GetBlueprintDefinitions", "GetBlueprintHistory", "GetBlueprints",
-    "GetCluster", "GetColonies", "GetColony", "GetColonyStats", "GetCron", "GetCrons", "GetExecutor", "GetExecutorById",
-    "GetExecutors", "GetFunctions", "GetGenerator", "GetGenerators", "GetLocation", "GetLocations", "GetLogs",
-    "GetPauseStatus", "GetProcess", "GetProcessGraph", "GetProcessGraphs", "GetProcessHist", "GetProcesses",
+    "GetCluster", "GetColonies", "GetColony", "GetColonyStats", "GetCron", "GetCrons", "GetExecutor",
+    "GetExecutorById", "GetExecutors", "GetFunctions", "GetGenerator", "GetGenerators", "GetLocation", "GetLocations",
+    "GetLogs", "GetPauseStatus", "GetProcess", "GetProcessGraph", "GetProcessGraphs", "GetProcessHist", "GetProcesses",
     "GetServerInfo", "GetStatistics", "GetUser", "GetUserById", "GetUsers", "Heartbeat", "Held", "Message",
     "MessageType", "PackGenerator", "PauseAssignments", "Ready", "ReconcileBlueprint", "RejectExecutor",
     "ReleaseProcess", "RemoveAllProcessGraphs", "RemoveAllProcesses", "RemoveBlueprint", "RemoveBlueprintDefinition",
     "RemoveColony", "RemoveCron", "RemoveExecutor", "RemoveFunction", "RemoveGenerator", "RemoveLocation",
     "RemoveProcess", "RemoveProcessGraph", "RemoveUser", "ReportAllocation", "ResolveGenerator", "ResumeAssignments",
     "RunCron", "SearchLogs", "SetOutput", "Stamp", "SubmitFuncSpec", "SubmitWorkflowSpec", "SubscribeChannel",
-    "SubscribeProcess", "SubscribeProcesses", "UpdateBlueprint", "UpdateBlueprintStatus", "UpdateExecutor", "Version",
-    "Withdraw", "decode_message", "encode_message", "is_msgid", "message_type", "stamped",
+    "SubscribeProcess", "SubscribeProcessGraph", "SubscribeProcesses", "UpdateBlueprint", "UpdateBlueprintStatus",
+    "UpdateExecutor", "Version", "Withdraw", "decode_message", "encode_message", "is_msgid", "message_type", "stamped",
 ]  # fmt: skip
 
 Message: TypeAlias = Stamp
@@ -142,7 +143,7 @@ _CLASSES: tuple[type[Stamp], ...] = (
     AddAttribute, GetAttribute, AddLog, AddExecutorLog, GetLogs, SearchLogs, SubscribeProcess, SubscribeProcesses,
     Ready, Heartbeat, ReleaseProcess,
     SubmitWorkflowSpec, GetProcessGraph, GetProcessGraphs, RemoveProcessGraph, RemoveAllProcessGraphs,
-    CancelProcessGraph, AddChild,
+    CancelProcessGraph, AddChild, SubscribeProcessGraph,
     AddCron, GetCron, GetCrons, RunCron, RemoveCron,
     AddGenerator, GetGenerator, ResolveGenerator, GetGenerators, PackGenerator, RemoveGenerator,
     AddLocation, GetLocations, GetLocation, RemoveLocation,

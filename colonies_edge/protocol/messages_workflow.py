@@ -80,3 +80,17 @@ class AddChild(Stamp):
     childprocessid: str = field(default="", metadata=OMIT)
     spec: FunctionSpec | None = None
     insert: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscribeProcessGraph(Stamp):
+    """Tell me when this workflow enters `state`, or one of `states`, for `timeout` seconds; without an id, of each
+    workflow of the colony. Ours: upstream has no such message."""
+
+    msgtype: ClassVar[str] = "subscribeprocessgraphmsg"
+    failure: ClassVar[str] = "Failed to subscribe to processgraph"
+    colonyname: str = ""
+    processgraphid: str = ""
+    state: int = 0
+    timeout: int = 0
+    states: tuple[int, ...] = field(default=(), metadata=OMIT)

@@ -106,6 +106,7 @@ def workflow_messages(bench: Bench) -> dict[str, dict[str, Any]]:
     return {
         "submitworkflowspecmsg": {"spec": workflow},
         "getprocessgraphmsg": by_graph,
+        "subscribeprocessgraphmsg": {**by_graph, "timeout": 1},
         "removeprocessgraphmsg": by_graph,
         "cancelprocessgraphmsg": by_graph,
         "addchildmsg": {**by_graph, "parentprocessid": step, "spec": spec(nodename="c")},

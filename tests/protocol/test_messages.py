@@ -51,7 +51,7 @@ channelappendmsg channelreadmsg subscribechannelmsg
 addblueprintdefinitionmsg getblueprintdefinitionmsg getblueprintdefinitionsmsg removeblueprintdefinitionmsg
 addblueprintmsg getblueprintmsg getblueprintsmsg updateblueprintmsg updateblueprintstatusmsg reconcileblueprintmsg
 removeblueprintmsg getblueprinthistorymsg"""
-OURS = "readymsg heartbeatmsg releaseprocessmsg"
+OURS = "subscribeprocessgraphmsg readymsg heartbeatmsg releaseprocessmsg"
 OLD_NAMES = "deleteexecutormsg deleteprocessmsg getfunctionsbyexecutormsg"
 
 
