@@ -226,11 +226,22 @@ class Auditor:
         if known.ended is not None and state != known.ended:
             raise Violation(f"an event says that process {known.processid[:8]} is {State(state).name} after {known.ended.name}")
 
-    def stood_still(self, by_ns: int) -> None:
-        """The coordinator's time did, while it was away and its machine's clock was behind: so nothing got older."""
-        self._decided = {key: at + by_ns for key, at in self._decided.items()}
-        for verdict in self._verdicts.values():
-            verdict.at += by_ns
+    def shifted(self, by_ns: int) -> None:
+        """The coordinator was away, and its time went on by so much more than true time, or less.
+
+        Less: its machine's clock was behind, it goes on from its last record, and nothing got older meanwhile. What it
+        refused after that record and did not write down is fresh once more, which nobody can help. More: its clock was
+        set while it was off, and for all it knows it was away for so long that every answer is too old.
+        """
+        if by_ns < 0:
+            self._decided = {key: at - by_ns for key, at in self._decided.items()}
+            for verdict in self._verdicts.values():
+                verdict.at -= by_ns
+        self._verdicts = {
+            key: verdict
+            for key, verdict in self._verdicts.items()
+            if not by_ns or (by_ns < 0 and RULES[self._messages[key]["msgtype"]].memory is Memory.DURABLE)
+        }
 
     def restarted(self, shell: Shell) -> None:
         """Subscriptions and what was decided in memory only are forgotten."""

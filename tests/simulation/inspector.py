@@ -89,7 +89,7 @@ class Inspector:
         shift = shell.clock.now_ns() - self._world.loop.now
         self._transitions.restarted(shift > self._shift, tables.processes)
         self._matching.restarted()
-        self._world.auditor.stood_still(max(0, self._shift - shift))
+        self._world.auditor.shifted(shift - self._shift)
         self._shift = shift
         recount.indices(shell.engine)
         recount.deadlines(shell, started=True)
