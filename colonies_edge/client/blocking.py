@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from colonies_edge.client.client import AsyncClient, Endpoint
+from colonies_edge.client.tasks import end_all_tasks
 from colonies_edge.crypto.identity import InvalidKey, Signer
 from colonies_edge.protocol.errors import NoConnection, UsageError
 from colonies_edge.protocol.model import FunctionSpec, LogEntry, Process, State
@@ -56,14 +57,6 @@ class LoopThread:
             self._loop.run_until_complete(end_all_tasks())
         finally:
             self._loop.close()
-
-
-async def end_all_tasks() -> None:
-    """Cancel whatever else runs in this loop, and let it clean up."""
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in others:
-        task.cancel()
-    await asyncio.gather(*others, return_exceptions=True)
 
 
 class ProcessHandle:

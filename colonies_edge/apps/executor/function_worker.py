@@ -15,7 +15,7 @@ from colonies_edge.apps.executor.context import Context
 from colonies_edge.apps.executor.functions import DoesNotFit, RegisteredFunction, errors_of, output_of
 from colonies_edge.apps.executor.jobs import Done, Failed, Job, Result, Returned
 from colonies_edge.apps.executor.threads import JobThreads, Ticket
-from colonies_edge.client.blocking import end_all_tasks
+from colonies_edge.client.tasks import end_all_tasks
 
 _log = logging.getLogger(__name__)
 

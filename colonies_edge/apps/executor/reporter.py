@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from colonies_edge.client.outbox import Entry, Key, Outbox
+from colonies_edge.client.tasks import end_tasks
 from colonies_edge.protocol.codec import dump_json
 from colonies_edge.protocol.errors import (
     BadRequest,
@@ -92,10 +93,9 @@ class Reporter:
         while self._sending:
             await asyncio.wait(set(self._sending.values()))
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Stop sending; what is in the outbox stays there."""
-        for task in self._sending.values():
-            task.cancel()
+        await end_tasks(self._sending.values())
 
     def _start(self, entry: Entry) -> None:
         if entry.key not in self._sending:

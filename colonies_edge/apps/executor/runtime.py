@@ -14,6 +14,7 @@ from colonies_edge.apps.executor.notes import ProcessNotes
 from colonies_edge.apps.executor.reporter import Reporter, failure, success
 from colonies_edge.client.client import AsyncClient
 from colonies_edge.client.outbox import Key, Outbox
+from colonies_edge.client.tasks import end_tasks
 from colonies_edge.protocol.codec import decode
 from colonies_edge.protocol.errors import BadRequest, ColoniesError, Conflict, Forbidden, NoConnection
 from colonies_edge.protocol.limits import HEARTBEATS_PER_LEASE, LEASE_S, TRY_FIRST_S, TRY_MAX_S
@@ -55,7 +56,7 @@ class Runtime:
         self._lease_s = float(LEASE_S)
         self._member = False
         self._draining = False
-        self._entering: asyncio.Task[None] | None = None
+        self._unready = asyncio.Event()  # something happened after which we have to say again that we are ready
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()  # a job came or went
         self._pace_changed = asyncio.Event()  # leases have another length than was thought
@@ -69,20 +70,18 @@ class Runtime:
         caller.on_epoch.append(lambda _: self._enter())
         link.on_connect.append(self._enter)
         self._enter()
-        keeping = [asyncio.create_task(self._keep_leases()), asyncio.create_task(self._watch_leases())]
+        always = (self._stay_ready(), self._keep_leases(), self._watch_leases())
+        keeping = [asyncio.create_task(coroutine) for coroutine in always]
         try:
             await stop.wait()
             await self._drain(hurry)
         finally:
             link.on_connect.remove(self._enter)
-            for task in (*keeping, *self._tasks, *([self._entering] if self._entering else [])):
-                task.cancel()
-            self._reporter.close()
+            await end_tasks((*keeping, *self._tasks))
+            await self._reporter.close()
 
     async def _drain(self, hurry: asyncio.Event) -> None:
         self._draining = True
-        if self._entering is not None:
-            self._entering.cancel()
         if self._jobs:
             _log.info("finishing %d processes, for up to %g s (stop again to hurry)", len(self._jobs), self._grace_s)
         await self._last_words(self._client.ready(0, self._holding(), timeout_s=GOODBYE_S))
@@ -119,15 +118,19 @@ class Runtime:
     # -- getting ready: at every connect, when the coordinator restarted, when membership was doubted
 
     def _enter(self) -> None:
-        if self._draining:
-            return
-        if self._entering is not None:
-            self._entering.cancel()
-        self._entering = asyncio.get_running_loop().create_task(self._until_ready())
+        self._unready.set()
+
+    async def _stay_ready(self) -> None:
+        """One at a time, and once more when something happened meanwhile: a `readymsg` that was repeated on a new
+        connection is answered from memory there, and counts for the old one only."""
+        while True:
+            await self._unready.wait()
+            self._unready.clear()
+            await self._until_ready()
 
     async def _until_ready(self) -> None:
         pause_s = float(TRY_FIRST_S)
-        while True:
+        while not self._draining:
             try:
                 if not self._member:
                     await self._become_member(self._client)
@@ -148,6 +151,8 @@ class Runtime:
         """First what was finished, then what is held: so nothing that is done is counted as held or lost."""
         self._reporter.resend()
         await self._reporter.settled()
+        if self._draining:
+            return
         sent_at = self._now()
         reply = await self._client.ready(self._capacity, self._holding())
         if reply.leasems and reply.leasems / 1000 != self._lease_s:

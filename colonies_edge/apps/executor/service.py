@@ -17,6 +17,7 @@ from colonies_edge.apps.executor.runtime import Runtime
 from colonies_edge.apps.executor.settings import ExecutorSettings
 from colonies_edge.client.client import AsyncClient
 from colonies_edge.client.outbox import Outbox
+from colonies_edge.client.tasks import end_tasks
 from colonies_edge.protocol.errors import ColoniesError, NoConnection
 from colonies_edge.protocol.limits import TRY_FIRST_S, TRY_MAX_S
 from colonies_edge.transports.ports import NotAdmitted
@@ -147,11 +148,11 @@ async def _unless(stop: asyncio.Event, opening: Coroutine[Any, Any, AsyncClient]
     stopped = asyncio.ensure_future(stop.wait())
     try:
         await asyncio.wait((task, stopped), return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
+        if not stop.is_set():
             return task.result()
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await end_tasks([task])
+        if not task.cancelled() and task.exception() is None:
+            await task.result().close()
         return None
     finally:
         stopped.cancel()
