@@ -153,7 +153,7 @@ def update_blueprint(step: Step, message: UpdateBlueprint) -> Blueprint:
     step.draft.put("blueprints", key, after)
     if cron_name(before) != cron_name(after):
         unsettle(step, before)
-        settle(step, definition, after)
+    settle(step, definition, after)
     if again:
         _remember(step, after, "update")
         submit_reconciliation(step, definition, after)

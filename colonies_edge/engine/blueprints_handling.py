@@ -5,6 +5,7 @@ from typing import Any
 
 from colonies_edge.engine import crons, locations
 from colonies_edge.engine.blueprints_schema import same_json
+from colonies_edge.engine.membership import initiator_name
 from colonies_edge.engine.processes import new_process
 from colonies_edge.engine.schedule_index import location_key
 from colonies_edge.engine.step import Step
@@ -85,7 +86,11 @@ def settle(step: Step, definition: BlueprintDefinition, blueprint: Blueprint) ->
         location = Location(name=place, colonyname=step.colony, description=description)
         locations.add_location(step, AddLocation(location=location))
     handler = definition.spec.handler
-    if not is_handled(handler) or (step.colony, name) in step.tables.schedule.cron_names:
+    if not is_handled(handler):
+        return
+    cronid = step.tables.schedule.cron_names.get((step.colony, name))
+    if cronid is not None:
+        _adopt(step, cronid)
         return
     spec = _spec(step, handler, blueprint, {"kind": blueprint.kind})
     cron = Cron(
@@ -96,6 +101,15 @@ def settle(step: Step, definition: BlueprintDefinition, blueprint: Blueprint) ->
         workflowspec=dump_json({"colonyname": step.colony, "functionspecs": [encode(spec)]}),
     )
     crons.add_cron(step, AddCron(cron=cron))
+
+
+def _adopt(step: Step, cronid: str) -> None:
+    """A cron whose initiator is gone would start nothing more: then it goes on in the name of the caller."""
+    cron = step.tables.schedule.crons[cronid]
+    owner = step.tables.colonies[step.colony].colonyid
+    if cron.initiatorid != owner and not initiator_name(step.tables, step.colony, cron.initiatorid):
+        name = initiator_name(step.tables, step.colony, step.caller)
+        step.draft.patch("crons", cronid, initiatorid=step.caller, initiatorname=name)
 
 
 def unsettle(step: Step, blueprint: Blueprint) -> None:

@@ -58,7 +58,7 @@ class Live:
 
     def observe(self, before: ProcessRow | None, after: ProcessRow | None) -> None:
         """A process row changed."""
-        if before is not None and before.spec.channels and (after is None or after.state not in OPEN):
+        if before is not None and before.spec.channels and _ended(before, after):
             self.silenced.append(before)
         if before is not None and before.state is State.RUNNING and not _same_run(before, after):
             self.leases.end(before.processid)
@@ -142,9 +142,9 @@ class Live:
         return True
 
 
+def _ended(before: ProcessRow, after: ProcessRow | None) -> bool:
+    return before.state in OPEN and (after is None or after.state not in OPEN)
+
+
 def _same_run(before: ProcessRow, after: ProcessRow | None) -> bool:
-    return (
-        after is not None
-        and after.state is State.RUNNING
-        and after.attempt == before.attempt
-    )
+    return after is not None and after.state is State.RUNNING and after.attempt == before.attempt

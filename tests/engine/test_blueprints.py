@@ -265,6 +265,19 @@ def test_a_blueprint_of_the_owner_is_reconciled_by_its_cron_like_any_other() -> 
     assert crons(bench)["reconcile-Lamp"]["waitforprevprocessgraph"] is True
 
 
+def test_the_cron_of_somebody_who_was_removed_is_taken_over_by_who_changes_a_blueprint_next() -> None:
+    bench = lamps()
+    add_user(bench, "bob")
+    add_lamp(bench, "bob")
+    bench.do("owner", "removeusermsg", colonyname=LAB, name="bob")
+    work_off(bench)
+    bench.sleep(61)
+    assert work_off(bench) == []
+    bench.do("ann", "updateblueprintmsg", blueprint=lamp())
+    bench.sleep(61)
+    assert [process["initiatorname"] for process in work_off(bench)] == ["ann"]
+
+
 def test_the_definition_says_how_often_its_handler_looks() -> None:
     bench = lamps(handler={**HANDLER, "reconcileInterval": 7})
     add_lamp(bench)
