@@ -28,8 +28,9 @@ class Calls(Bench):
         return list(self.outcome.replies)
 
     def answer(self, key: str, msgtype: str, **options: Any) -> tuple[int, Any]:
-        """Status and value of the only reply, which must come at once."""
-        (reply,) = self.call(key, msgtype, **options)
+        """Status and value of the reply to this call, which must come at once; others may get theirs with it."""
+        reply = self.call(key, msgtype, **options)[0]
+        assert reply.route.party == identity(key)
         return (reply.value["status"] if reply.error else 200), reply.value
 
     @property
