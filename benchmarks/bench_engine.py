@@ -48,9 +48,7 @@ class Bench:
         self.now += MS // 100
         value = {"msgtype": msgtype, "msgid": f"bench-{self.calls:012d}", "ts": self.now // MS, **fields}
         route = Route(colony="lab" if caller != SERVER else "_", party=caller, conn="benchconn")
-        outcome = self.engine.handle(
-            Request(caller=caller, payloadtype=msgtype, value=value, route=route), self.now
-        )
+        outcome = self.engine.handle(Request(caller=caller, payloadtype=msgtype, value=value, route=route), self.now)
         for reply in outcome.replies:
             if reply.error:
                 raise SystemExit(f"{msgtype} failed: {reply.value}")

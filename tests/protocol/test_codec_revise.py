@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from colonies_edge.engine.rows import TABLES
-from colonies_edge.protocol.model import Gpu
 from colonies_edge.protocol.codec_revise import revised
+from colonies_edge.protocol.model import Gpu
 from tests.protocol.objects import few, objects
 
 
