@@ -64,6 +64,11 @@ class Subscriptions:
         """How many subscriptions a connection has."""
         return len(self._by_conn.get((route.party, route.conn), ()))
 
+    @property
+    def total(self) -> int:
+        """How many there are."""
+        return len(self._all)
+
     def on(self, topic: tuple[str, ...]) -> list[Subscription]:
         """Who wants to hear of exactly this; a copy, so that they can be ended."""
         return [self._all[key] for key in self._by_topic.get(topic, ())]

@@ -8,7 +8,7 @@ from colonies_edge.engine.step import Handler, Step
 from colonies_edge.engine.subscriptions import Subscription
 from colonies_edge.engine.views import process_value
 from colonies_edge.protocol.errors import BadRequest, TooManyRequests
-from colonies_edge.protocol.limits import SUBSCRIBE_S_MAX, SUBSCRIPTIONS_PER_CONN_MAX
+from colonies_edge.protocol.limits import SUBSCRIBE_S_MAX, SUBSCRIPTIONS_MAX, SUBSCRIPTIONS_PER_CONN_MAX
 from colonies_edge.protocol.messages import SubscribeProcess, SubscribeProcesses
 from colonies_edge.protocol.model import State
 
@@ -49,7 +49,7 @@ def _subscription(
 
 
 def require_time_and_room(step: Step, timeout_s: int) -> None:
-    """Raises ColoniesError when a subscription would last too long, or when the connection has too many."""
+    """Raises ColoniesError when a subscription would last too long, or when there are too many."""
     assert step.request is not None
     if not 0 < timeout_s <= SUBSCRIBE_S_MAX:
         raise BadRequest(f"Failed to subscribe, the timeout must be between 1 and {SUBSCRIBE_S_MAX} seconds")
@@ -58,6 +58,8 @@ def require_time_and_room(step: Step, timeout_s: int) -> None:
             f"Too many subscriptions on one connection: the limit is {SUBSCRIPTIONS_PER_CONN_MAX};"
             " subscribe to all processes of an executor type instead"
         )
+    if step.live.subscriptions.total >= SUBSCRIPTIONS_MAX:  # names of connections cost a caller nothing
+        raise TooManyRequests(f"Too many subscriptions: the limit is {SUBSCRIPTIONS_MAX}; try again later")
 
 
 HANDLERS: Mapping[str, Handler] = {
