@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from colonies_edge.engine import access_blueprints
+from colonies_edge.engine import access_blueprints, access_files
 from colonies_edge.engine.access_rule import Memory, Role, Rule, Target, memory_of
 from colonies_edge.engine.step import Step
 from colonies_edge.engine.tables import Tables
@@ -318,6 +318,7 @@ RULES: dict[str, Rule] = {
     "getlocationmsg": Rule(role=Role.MEMBER_OR_PENDING, target=_colony()),
     "removelocationmsg": Rule(role=Role.COLONY_OWNER, target=_colony(), memory=_DURABLE),
     **access_blueprints.RULES,
+    **access_files.RULES,
     # Channels: who of the members may is looked at there
     "channelappendmsg": Rule(role=Role.MEMBER, target=_process(404, "Process not found"), memory=_DURABLE),
     "channelreadmsg": Rule(role=Role.MEMBER, target=_process(404, "Process not found")),

@@ -8,8 +8,8 @@ from colonies_edge.engine.access import Memory, is_member
 from colonies_edge.engine.answers import Answers
 from colonies_edge.engine.live import Live
 from colonies_edge.engine.offers import Poll
-from colonies_edge.engine.outcome import Answer, Event, Kind, Outcome, Push, Record, Reply, Request, Write
-from colonies_edge.engine.ports import History, Settings
+from colonies_edge.engine.outcome import Answer, Aside, Event, Kind, Outcome, Push, Record, Reply, Request, Write
+from colonies_edge.engine.ports import NO_SHELF, History, Settings, Shelf
 from colonies_edge.engine.step import GraphView, Later, ProcessView, Retyped, Step
 from colonies_edge.engine.tables import Tables
 from colonies_edge.engine.views import process_value
@@ -30,6 +30,7 @@ class Saying:
         self.pushes: list[Push] = []
         self.events: list[Event] = []
         self.faults: list[Exception] = []
+        self.asides: list[Aside] = []
 
     def outcome(self) -> Outcome:
         return Outcome(
@@ -38,18 +39,19 @@ class Saying:
             pushes=tuple(self.pushes),
             events=tuple(self.events),
             faults=tuple(self.faults),
+            asides=tuple(self.asides),
         )
 
 
 class Carrier:
     """The tables and the volatile side of one coordinator, and the one way in which a step changes both."""
 
-    def __init__(self, settings: Settings, history: History) -> None:
+    def __init__(self, settings: Settings, history: History, shelf: Shelf = NO_SHELF) -> None:
         self.tables = Tables()
         self.settings = settings
         self._history = history
         self._answers = Answers()
-        self._live = Live(self.tables, settings)
+        self._live = Live(self.tables, settings, shelf)
 
     def _carry_out(
         self, step: Step, saying: Saying, memory: Memory = Memory.NONE, answer: Answer | None = None

@@ -57,7 +57,7 @@ def remove_colony(step: Step, message: RemoveColony) -> dict[str, Any]:
         draft.drop("executors", key)
         draft.drop("presence", key)
     drop_schedule(step, name)
-    for table, key in tables.blueprints.rows_of(name):
+    for table, key in [*tables.blueprints.rows_of(name), *tables.files_index.rows_of(name)]:
         draft.drop(table, key)
     draft.drop("pauses", name)
     draft.instruct("archive", "", Purge(colonyname=name, state=ANY_STATE, logs=True))

@@ -10,6 +10,7 @@ from colonies_edge.engine import (
     channels,
     crons,
     executing,
+    files,
     functions,
     generators,
     lifecycle,
@@ -20,16 +21,17 @@ from colonies_edge.engine import (
     processes,
     schedule_timers,
     server,
+    snapshots,
     watching,
     workflows,
 )
 from colonies_edge.engine.access import RULES, Memory, Role, Rule, authorise, memory_of
 from colonies_edge.engine.carrying import Carrier, Saying, answer_of
 from colonies_edge.engine.live import SECOND
-from colonies_edge.engine.outcome import Kind, Outcome, Push, Record, Request, Write
+from colonies_edge.engine.outcome import Aside, Kind, Outcome, Push, Record, Request, Write
 from colonies_edge.engine.retiring import retire
 from colonies_edge.engine.rows import ClockStep, PresenceRow, ProcessRow, ServerRow
-from colonies_edge.engine.step import Handler, Step
+from colonies_edge.engine.step import ASIDE, Handler, Step
 from colonies_edge.engine.timers import Due, Timer
 from colonies_edge.protocol.errors import BadRequest, ClockSkew, ColoniesError, Forbidden, Internal, TooManyRequests
 from colonies_edge.protocol.limits import ANSWERS_PER_CALLER_MAX, FRESHNESS_S, MSGID_MAX, MSGID_MIN
@@ -56,6 +58,8 @@ HANDLERS: Mapping[str, Handler] = {
     **locations.HANDLERS,
     **channels.HANDLERS,
     **blueprints.HANDLERS,
+    **files.HANDLERS,
+    **snapshots.HANDLERS,
 }
 
 
@@ -151,6 +155,8 @@ class Engine(Carrier):
         msgid = _msgid_of(request)
         try:
             message = decode_message(request.payloadtype, request.value)
+            if message.confidential:
+                request = replace(request, envelope=None)  # the journal would keep what nobody should know
             rule = RULES.get(message.msgtype)  # of the class: some types have an old name, too
             handler = HANDLERS.get(message.msgtype)
             if rule is None or handler is None:
@@ -209,6 +215,9 @@ class Engine(Carrier):
         except Exception as fault:  # our defect, found by somebody's message: the draft is dropped, nothing changed
             saying.faults.append(fault)
             self._refuse(request, msgid, Internal(), saying)
+            return saying.outcome()
+        if result is ASIDE:
+            saying.asides.append(Aside(request=request, message=message, msgid=msgid))
             return saying.outcome()
         answer = answer_of(request.payloadtype, result)
         return self._carry_out(step, saying, memory, answer)

@@ -5,7 +5,7 @@ from collections import deque
 from colonies_edge.engine.channel_index import OPEN
 from colonies_edge.engine.leases import Leases
 from colonies_edge.engine.offers import Offers
-from colonies_edge.engine.ports import Settings
+from colonies_edge.engine.ports import NO_SHELF, Settings, Shelf
 from colonies_edge.engine.rates import Rates
 from colonies_edge.engine.rows import ProcessRow
 from colonies_edge.engine.schedule_timers import is_alive
@@ -25,9 +25,10 @@ class Live:
     `steady` is the time that only flows: `now` minus all steps of the wall clock since the start.
     """
 
-    def __init__(self, tables: Tables, settings: Settings) -> None:
+    def __init__(self, tables: Tables, settings: Settings, shelf: Shelf = NO_SHELF) -> None:
         self.tables = tables
         self.settings = settings
+        self.shelf = shelf
         self.stepped = 0
         self.steady = 0
         self.started_ns = 0

@@ -66,6 +66,15 @@ class Event:
     payloadtype: str = "subscribeprocessmsg"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aside:
+    """A request about bytes by somebody who may: whoever keeps the bytes answers it, beside the engine."""
+
+    request: Request
+    message: Any
+    msgid: str
+
+
 class Kind(str, Enum):
     """What a write does to its table."""
 
@@ -122,7 +131,7 @@ class Outcome:
     """A decision: what must be on disk (`records`) before anything of the rest is said.
 
     Several records when one request also answers others: a submit may end somebody's long poll. `faults` are defects of
-    ours that a message brought to light; it was refused with 500 and changed nothing.
+    ours that a message brought to light; it was refused with 500 and changed nothing. `asides` are answered elsewhere.
     """
 
     records: tuple[Record, ...] = ()
@@ -130,6 +139,7 @@ class Outcome:
     pushes: tuple[Push, ...] = ()
     events: tuple[Event, ...] = ()
     faults: tuple[Exception, ...] = ()
+    asides: tuple[Aside, ...] = ()
 
     @property
     def touches_archive(self) -> bool:

@@ -17,6 +17,21 @@ from colonies_edge.protocol.limits import (
 from colonies_edge.protocol.model import Backend, LogEntry
 
 
+class Shelf(Protocol):
+    """The bytes of files, read side: what is whole and on disk."""
+
+    def size(self, colony: str, sha256: str) -> int | None:
+        """How many bytes, or None when they are not, or not all, there."""
+
+
+class _EmptyShelf:
+    def size(self, colony: str, sha256: str) -> int | None:
+        return None
+
+
+NO_SHELF: Shelf = _EmptyShelf()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What an operator may choose; seconds unless the name says otherwise."""

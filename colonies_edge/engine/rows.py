@@ -21,6 +21,7 @@ from colonies_edge.protocol.model import (
     Time,
     User,
 )
+from colonies_edge.protocol.model_files import File, Snapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +186,9 @@ TABLES: dict[str, type] = {
     "definitions": BlueprintDefinition,  # by colony/name
     "blueprints": Blueprint,  # by colony/name
     "blueprinthistory": BlueprintHistory,  # by blueprint id/generation, 12 digits
+    "files": File,  # by file id
+    "frozenfiles": File,  # by file id: removed, and named by a snapshot
+    "snapshots": Snapshot,  # by snapshot id
     "logs": LogEntry,  # by time stamp in ns, 20 digits
     "pauses": PauseRow,  # by colony name
     "tallies": TallyRow,  # by colony name

@@ -141,6 +141,13 @@ class Later:
 LATER = Later()
 
 
+class Aside:
+    """A handler's result: the caller may; who has the disk answers (bytes of files never pass through here)."""
+
+
+ASIDE = Aside()
+
+
 class Retyped:
     """A handler's result whose reply has another `payloadtype` than the request (`getpausestatusmsg`)."""
 

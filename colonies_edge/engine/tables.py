@@ -7,6 +7,7 @@ from typing import Any
 from colonies_edge.engine import tallies
 from colonies_edge.engine.blueprints_index import BlueprintIndex
 from colonies_edge.engine.channel_index import ChannelIndex
+from colonies_edge.engine.files_index import FilesIndex
 from colonies_edge.engine.outcome import Kind, Write
 from colonies_edge.engine.rows import Attr, ClockStep, GraphRow, ProcessRow, Purge, ServerRow, TallyRow, attribute_id
 from colonies_edge.engine.schedule_index import ScheduleIndex
@@ -64,6 +65,8 @@ class Tables:
             "blueprints": self.blueprints.blueprints,
             "blueprinthistory": self.blueprints.history,
         }
+        self.files_index = FilesIndex()
+        self.by_name |= self.files_index.by_name
         self.observers: list[Observer] = []
         # Indices. Inner dicts are ordered sets: insertion order is meaningful where noted.
         self.executor_names: dict[tuple[str, str], str] = {}  # (colony, name) -> executor id
@@ -317,6 +320,9 @@ _INDEXERS: dict[str, Callable[[Tables, str, Any, Any], None]] = {
     "definitions": lambda tables, key, before, after: tables.blueprints.see_definition(key, before, after),
     "blueprints": lambda tables, key, before, after: tables.blueprints.see_blueprint(key, before, after),
     "blueprinthistory": lambda tables, key, before, after: tables.blueprints.see_history(key, before, after),
+    "files": lambda tables, key, before, after: tables.files_index.see_file(key, before, after),
+    "frozenfiles": lambda tables, key, before, after: tables.files_index.see_frozen(key, before, after),
+    "snapshots": lambda tables, key, before, after: tables.files_index.see_snapshot(key, before, after),
     "crons": lambda tables, key, before, after: tables.schedule.see_cron(key, before, after),
     "generators": lambda tables, key, before, after: tables.schedule.see_generator(key, before, after),
     "generatorargs": lambda tables, key, before, after: tables.schedule.see_arg(key, before, after),

@@ -82,6 +82,21 @@ BLUEPRINT_BYTES_MAX = 65_536  # of one blueprint or definition as JSON: a line o
 BLUEPRINT_HISTORY_MAX = 100  # generations of one blueprint; then the oldest go, as a device may change every minute
 RECONCILE_S = 60  # between two looks at all blueprints of a kind, where the definition names no interval: upstream's
 
+# --- files -----------------------------------------------------------------------------------------------------------
+FILES_PER_COLONY_MAX = 100_000  # versions: each is a row of about 1 KiB in memory
+LABEL_CHARS_MAX = 1_024  # a path of folders
+SNAPSHOTS_PER_COLONY_MAX = 1_000  # they are looked through when they are listed
+SNAPSHOT_FILES_MAX = 10_000  # the ids of one snapshot, 67 bytes each in JSON, must fit one reply
+PAGE_CHARS_MAX = 500_000  # of one page of a list as JSON: as base64 it fits a reply
+BLOB_CHUNK_BYTES_MAX = 131_072  # of one part: base64 inside the base64 of a message is 228 KiB, below MESSAGE_BYTES_MAX
+BLOB_BYTES_MAX = 2**40  # of one file; what really bounds it is the quota
+BLOB_QUOTA_BYTES = 4 * 2**30  # of one colony unless configured: an eighth of a usual SD card
+BLOB_UPLOADS_PER_COLONY_MAX = 256  # unfinished at a time; each is an open hash and a file
+BLOB_UPLOAD_KEEP_S = 86_400  # an unfinished upload nobody goes on with: a device that was off for a day resumes
+BLOB_UNNAMED_KEEP_S = 3_600  # bytes that are whole but that no file names yet: their addfilemsg may be on its way
+BLOB_WAITING_MAX = 512  # requests about bytes that wait for the disk; more are not answered and come again
+BLOB_DISK_RESERVE_BYTES = 268_435_456  # what uploads leave of the disk: the journal must always fit
+
 # --- history ---------------------------------------------------------------------------------------------------------
 FINISHED_IN_MEMORY_MAX = 5_000  # about 2 KiB each: 10 MB of the 45 MB that an idle coordinator may use
 FINISHED_KEEP_S = 3_600  # waiting clients read their result within the hour from memory; later reads use the archive

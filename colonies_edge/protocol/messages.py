@@ -21,6 +21,21 @@ from colonies_edge.protocol.messages_blueprint import (
     UpdateBlueprintStatus,
 )
 from colonies_edge.protocol.messages_channel import ChannelAppend, ChannelRead, SubscribeChannel
+from colonies_edge.protocol.messages_files import (
+    AddFile,
+    BeginBlob,
+    CreateSnapshot,
+    GetBlob,
+    GetFile,
+    GetFileLabels,
+    GetFiles,
+    GetSnapshot,
+    GetSnapshots,
+    PutBlob,
+    RemoveAllSnapshots,
+    RemoveFile,
+    RemoveSnapshot,
+)
 from colonies_edge.protocol.messages_members import (
     AddColony,
     AddExecutor,
@@ -112,21 +127,23 @@ from colonies_edge.protocol.messages_workflow import (
 
 __all__ = [
     "MESSAGES", "AddAttribute", "AddBlueprint", "AddBlueprintDefinition", "AddChild", "AddColony", "AddCron",
-    "AddExecutor", "AddExecutorLog", "AddFunction", "AddGenerator", "AddLocation", "AddLog", "AddUser",
-    "ApproveExecutor", "AssignProcess", "CancelProcess", "CancelProcessGraph", "ChangeColonyId", "ChangeExecutorId",
-    "ChangeServerId", "ChangeUserId", "ChannelAppend", "ChannelRead", "CloseFailed", "CloseSuccessful", "GetAttribute",
-    "GetBlueprint", "GetBlueprintDefinition", "GetBlueprintDefinitions", "GetBlueprintHistory", "GetBlueprints",
-    "GetCluster", "GetColonies", "GetColony", "GetColonyStats", "GetCron", "GetCrons", "GetExecutor",
-    "GetExecutorById", "GetExecutors", "GetFunctions", "GetGenerator", "GetGenerators", "GetLocation", "GetLocations",
+    "AddExecutor", "AddExecutorLog", "AddFile", "AddFunction", "AddGenerator", "AddLocation", "AddLog", "AddUser",
+    "ApproveExecutor", "AssignProcess", "BeginBlob", "CancelProcess", "CancelProcessGraph", "ChangeColonyId",
+    "ChangeExecutorId", "ChangeServerId", "ChangeUserId", "ChannelAppend", "ChannelRead", "CloseFailed",
+    "CloseSuccessful", "CreateSnapshot", "GetAttribute", "GetBlob", "GetBlueprint", "GetBlueprintDefinition",
+    "GetBlueprintDefinitions", "GetBlueprintHistory", "GetBlueprints", "GetCluster", "GetColonies", "GetColony",
+    "GetColonyStats", "GetCron", "GetCrons", "GetExecutor", "GetExecutorById", "GetExecutors", "GetFile",
+    "GetFileLabels", "GetFiles", "GetFunctions", "GetGenerator", "GetGenerators", "GetLocation", "GetLocations",
     "GetLogs", "GetPauseStatus", "GetProcess", "GetProcessGraph", "GetProcessGraphs", "GetProcessHist", "GetProcesses",
-    "GetServerInfo", "GetStatistics", "GetUser", "GetUserById", "GetUsers", "Heartbeat", "Held", "Message",
-    "MessageType", "PackGenerator", "PauseAssignments", "Ready", "ReconcileBlueprint", "RejectExecutor",
-    "ReleaseProcess", "RemoveAllProcessGraphs", "RemoveAllProcesses", "RemoveBlueprint", "RemoveBlueprintDefinition",
-    "RemoveColony", "RemoveCron", "RemoveExecutor", "RemoveFunction", "RemoveGenerator", "RemoveLocation",
-    "RemoveProcess", "RemoveProcessGraph", "RemoveUser", "ReportAllocation", "ResolveGenerator", "ResumeAssignments",
-    "RunCron", "SearchLogs", "SetOutput", "Stamp", "SubmitFuncSpec", "SubmitWorkflowSpec", "SubscribeChannel",
-    "SubscribeProcess", "SubscribeProcessGraph", "SubscribeProcesses", "UpdateBlueprint", "UpdateBlueprintStatus",
-    "UpdateExecutor", "Version", "Withdraw", "decode_message", "encode_message", "is_msgid", "message_type", "stamped",
+    "GetServerInfo", "GetSnapshot", "GetSnapshots", "GetStatistics", "GetUser", "GetUserById", "GetUsers", "Heartbeat",
+    "Held", "Message", "MessageType", "PackGenerator", "PauseAssignments", "PutBlob", "Ready", "ReconcileBlueprint",
+    "RejectExecutor", "ReleaseProcess", "RemoveAllProcessGraphs", "RemoveAllProcesses", "RemoveAllSnapshots",
+    "RemoveBlueprint", "RemoveBlueprintDefinition", "RemoveColony", "RemoveCron", "RemoveExecutor", "RemoveFile",
+    "RemoveFunction", "RemoveGenerator", "RemoveLocation", "RemoveProcess", "RemoveProcessGraph", "RemoveSnapshot",
+    "RemoveUser", "ReportAllocation", "ResolveGenerator", "ResumeAssignments", "RunCron", "SearchLogs", "SetOutput",
+    "Stamp", "SubmitFuncSpec", "SubmitWorkflowSpec", "SubscribeChannel", "SubscribeProcess", "SubscribeProcessGraph",
+    "SubscribeProcesses", "UpdateBlueprint", "UpdateBlueprintStatus", "UpdateExecutor", "Version", "Withdraw",
+    "decode_message", "encode_message", "is_msgid", "message_type", "stamped",
 ]  # fmt: skip
 
 Message: TypeAlias = Stamp
@@ -151,6 +168,9 @@ _CLASSES: tuple[type[Stamp], ...] = (
     AddBlueprintDefinition, GetBlueprintDefinition, GetBlueprintDefinitions, RemoveBlueprintDefinition,
     AddBlueprint, GetBlueprint, GetBlueprints, UpdateBlueprint, UpdateBlueprintStatus, ReconcileBlueprint,
     RemoveBlueprint, GetBlueprintHistory,
+    AddFile, GetFile, GetFiles, GetFileLabels, RemoveFile,
+    CreateSnapshot, GetSnapshot, GetSnapshots, RemoveSnapshot, RemoveAllSnapshots,
+    BeginBlob, PutBlob, GetBlob,
 )  # fmt: skip
 
 # Names that old clients still send, harmless to understand.

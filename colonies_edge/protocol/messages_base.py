@@ -23,6 +23,11 @@ class Stamp:
     ts: int = field(default=0, metadata=OMIT)
     serverid: str = field(default="", metadata=OMIT)
 
+    @property
+    def confidential(self) -> bool:
+        """Does it hold something that must not be kept, not even as proof of what was asked?"""
+        return False
+
 
 def is_msgid(text: str) -> bool:
     return _MSGID.fullmatch(text) is not None

@@ -13,6 +13,7 @@ from colonies_edge.engine.rows import attribute_id
 from colonies_edge.protocol.messages import MESSAGES
 from tests.support.blueprints import blueprint_messages
 from tests.support.engine_bench import LAB, Bench, add_executor, colony, found_colony, identity, running, spec
+from tests.support.files import file_messages
 from tests.support.schedules import schedule_messages
 
 ANYBODY = {"server", "owner", "worker", "ann", "pending", "rejected", "gone", "foreigner", "landlord", "stranger", None}
@@ -84,6 +85,7 @@ def message_of(bench: Bench, msgtype: str) -> dict[str, Any]:
         **workflow_messages(bench),
         **schedule_messages(bench),
         **blueprint_messages(bench),
+        **file_messages(bench),
         "channelappendmsg": {**by_process, "name": "chat", "sequence": 1, "payload": "aGk="},
         "channelreadmsg": {**by_process, "name": "chat"},
         "subscribechannelmsg": {**by_process, "name": "chat", "timeout": 1},
