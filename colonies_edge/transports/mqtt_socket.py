@@ -53,7 +53,8 @@ class BrokerUrl:
             port = -1
         if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname or port == -1:
             shown = text.rpartition("@")[2]  # what stands before may be a password
-            raise UsageError(f"{shown!r} is no address of a broker: mqtt://host[:port] or mqtts://host[:port] is")
+            address = "mqtt://host[:port] or mqtts://host[:port]"
+            raise UsageError(f"{shown!r} is no address of a broker: set COLONIES_MQTT or --mqtt to {address}")
         tls = parts.scheme == "mqtts"
         return BrokerUrl(
             host=parts.hostname,

@@ -216,13 +216,13 @@ def test_the_brokers_limits_are_the_protocols() -> None:
     texts = broker_config_texts.examples()
     for name in ("mosquitto-production.conf", "mosquitto-development.conf"):
         number = {key: int(value) for key, value in re.findall(r"^(\w+) (\d+)$", texts[name], re.MULTILINE)}
-        assert 0 < number["max_packet_size"] - limits.MESSAGE_BYTES_MAX < 2048, "room for the topic, and little more"
+        assert 0 < number["max_packet_size"] - limits.REPLY_BYTES_MAX < 2048, "room for the topic, and little more"
         assert number["max_connections"] == limits.CONNECTIONS_MAX
         assert number["max_queued_messages"] >= limits.CONNECTIONS_MAX >= limits.OFFLINE_QUEUE_MAX
         assert number["max_queued_bytes"] >= number["max_inflight_messages"] * limits.MESSAGE_BYTES_MAX
         assert "set_tcp_nodelay true" in texts[name]
     packet_kib = re.search(r"max_packet_size = (\d+)KB", texts["nanomq.conf"])
-    assert packet_kib is not None and int(packet_kib[1]) * 1024 > limits.MESSAGE_BYTES_MAX
+    assert packet_kib is not None and int(packet_kib[1]) * 1024 > limits.REPLY_BYTES_MAX
 
 
 @needs_cryptography
