@@ -210,7 +210,9 @@ class Engine(Carrier):
             authorise(step, rule, message)
             result = handler(step, message)
         except ColoniesError as error:
-            self._refuse(request, msgid, error, saying, memory if error.status != TooManyRequests.status else Memory.NONE)
+            if error.status == TooManyRequests.status:
+                memory = Memory.NONE
+            self._refuse(request, msgid, error, saying, memory)
             return saying.outcome()
         except Exception as fault:  # our defect, found by somebody's message: the draft is dropped, nothing changed
             saying.faults.append(fault)

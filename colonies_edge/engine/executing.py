@@ -167,7 +167,7 @@ def release(step: Step, message: ReleaseProcess) -> dict[str, Any]:
         raise Conflict(f"Attempt {message.attempt} is over: attempt {row.attempt} of this process counts")
     if row.state is State.RUNNING:
         lifecycle.give_back(step, row)
-    elif row.state is not State.WAITING:  # else it came back otherwise meanwhile, and shall go to another one all the same
+    elif row.state is not State.WAITING:  # else it came back otherwise, and shall go to another one all the same
         return {}
     live, caller = step.live, step.caller
     until = live.after(live.settings.pass_over_s)

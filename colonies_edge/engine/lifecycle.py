@@ -104,7 +104,7 @@ def requeue(step: Step, row: ProcessRow, **changes: Any) -> ProcessRow:
 
 
 def give_back(step: Step, row: ProcessRow, **changes: Any) -> ProcessRow:
-    """RUNNING -> WAITING as if it had never started: no retry is counted, and its time to wait goes on where it stopped.
+    """RUNNING -> WAITING as if never started: no retry is counted, and its time to wait goes on where it stopped.
 
     Else a process that ran for longer than it may wait would fail at once, through no fault of its own.
     """

@@ -65,7 +65,7 @@ class Waiting:
         self._push(self._all.setdefault(row.colonyname, []), rank(row))
 
     def _push(self, heap: Heap, entry: Rank) -> None:
-        """Add, and now and then sweep out what does not wait any more: at sizes that double, so it costs next to nothing."""
+        """Add, and sweep out what does not wait any more, at sizes that double: that costs next to nothing."""
         heapq.heappush(heap, entry)
         if len(heap) >= COMPACT_AT_LEAST and len(heap).bit_count() == 1:
             heap[:] = [entry for entry in heap if self._waits(entry)]

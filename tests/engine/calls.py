@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from colonies_edge.engine.outcome import Push, Reply, Request, Route
@@ -12,7 +13,14 @@ class Calls(Bench):
     """A bench whose callers stamp their messages."""
 
     def call(
-        self, key: str, msgtype: str, *, msgid: str = "", ts_ms: int | None = None, conn: str = "conn0001", **fields: Any
+        self,
+        key: str,
+        msgtype: str,
+        *,
+        msgid: str = "",
+        ts_ms: int | None = None,
+        conn: str = "conn0001",
+        **fields: Any,
     ) -> list[Reply]:
         """Send as `key`; the replies that came at once, to whomever."""
         self._asked += 1
@@ -24,7 +32,9 @@ class Calls(Bench):
         }
         caller = identity(key)
         route = Route(colony=LAB, party=caller, conn=conn)
-        self._take(self.engine.handle(Request(caller=caller, payloadtype=msgtype, value=message, route=route), self.now))
+        self._take(
+            self.engine.handle(Request(caller=caller, payloadtype=msgtype, value=message, route=route), self.now)
+        )
         return list(self.outcome.replies)
 
     def answer(self, key: str, msgtype: str, **options: Any) -> tuple[int, Any]:
@@ -62,12 +72,12 @@ class Calls(Bench):
         assert status == 200, value
         return str(value["processid"])
 
-    def ready(self, key: str = "worker", *, capacity: int = 1, conn: str = "conn0001", **held: int) -> dict[str, Any]:
-        """`readymsg`; what is held is given as p<process id>=attempt."""
-        holding = [{"processid": name[1:], "attempt": attempt} for name, attempt in held.items()]
-        status, value = self.answer(
-            key, "readymsg", colonyname=LAB, capacity=capacity, holding=holding, conn=conn
-        )
+    def ready(
+        self, key: str = "worker", *, capacity: int = 1, conn: str = "conn0001", held: Mapping[str, int] | None = None
+    ) -> dict[str, Any]:
+        """`readymsg`; `held` are attempts by process id."""
+        holding = [{"processid": processid, "attempt": attempt} for processid, attempt in (held or {}).items()]
+        status, value = self.answer(key, "readymsg", colonyname=LAB, capacity=capacity, holding=holding, conn=conn)
         assert status == 200, value
         return dict(value)
 

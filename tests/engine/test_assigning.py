@@ -198,10 +198,10 @@ def test_work_that_comes_back_wakes_whoever_waits(how: str) -> None:
     elif how == "timeout":
         calls.pass_time(59 * SECOND)
         calls.answer("worker", "heartbeatmsg", colonyname=LAB)
-        calls.ready(capacity=0, **{f"p{processid}": 1})
+        calls.ready(capacity=0, held={processid: 1})
         calls.pass_time(41 * SECOND)
     else:
-        calls.ready(capacity=0, **{f"p{processid}": 1})
+        calls.ready(capacity=0, held={processid: 1})
         calls.pass_time(60 * SECOND)
     assert answered(calls) == [(msgid, processid)]
 
@@ -218,7 +218,7 @@ def test_one_executor_may_wait_so_often_and_no_oftener(monkeypatch: pytest.Monke
     monkeypatch.setattr(executing, "LONG_POLLS_PER_CALLER_MAX", 2)
     calls = lab()
     msgids = [poll(calls), poll(calls)]
-    third = {"colonyname": LAB, "timeout": 60, "msgid": "poll-the-third-one"}
+    third: dict[str, Any] = {"colonyname": LAB, "timeout": 60, "msgid": "poll-the-third-one"}
     assert calls.answer("worker", "assignprocessmsg", **third)[0] == 429
     calls.submit()
     assert answered(calls)[0][0] == msgids[0]

@@ -6,7 +6,7 @@ import pytest
 
 from colonies_edge.engine.leases import Leases
 from colonies_edge.engine.timers import Timer, Timers
-from colonies_edge.protocol.model import ExecutorState, State
+from colonies_edge.protocol.model import State
 from tests.engine.calls import Calls, lab
 from tests.support.engine_bench import LAB, SECOND, add_executor, identity
 
@@ -43,7 +43,7 @@ def test_an_assignment_says_its_attempt_and_its_lease() -> None:
 def test_a_silent_executor_loses_its_work_when_the_lease_ends_and_a_retry_is_counted() -> None:
     calls = lab()
     processid = pushed(calls, maxretries=1)
-    calls.ready(capacity=0, **{f"p{processid}": 1})
+    calls.ready(capacity=0, held={processid: 1})
     calls.pass_time(60 * SECOND - 1)
     assert calls.row(processid).state is State.RUNNING
     calls.pass_time(1)
@@ -168,7 +168,7 @@ def test_who_comes_back_within_the_grace_keeps_the_work() -> None:
     processid = pushed(calls)
     calls.lose("worker")
     calls.pass_time(9 * SECOND)
-    assert calls.ready(conn="conn0002", **{f"p{processid}": 1})["keep"] == [{"processid": processid, "attempt": 1}]
+    assert calls.ready(conn="conn0002", held={processid: 1})["keep"] == [{"processid": processid, "attempt": 1}]
     calls.pass_time(59 * SECOND)
     assert calls.row(processid).state is State.RUNNING
 
@@ -176,7 +176,7 @@ def test_who_comes_back_within_the_grace_keeps_the_work() -> None:
 def test_the_will_of_an_older_connection_is_ignored() -> None:
     calls = lab()
     processid = pushed(calls)
-    calls.ready(conn="conn0002", capacity=2, **{f"p{processid}": 1})
+    calls.ready(conn="conn0002", capacity=2, held={processid: 1})
     calls.lose("worker", "conn0001")
     calls.pass_time(59 * SECOND)
     assert calls.row(processid).state is State.RUNNING
@@ -211,7 +211,7 @@ def test_ready_says_what_is_kept_and_what_is_to_be_dropped() -> None:
     kept, cancelled = calls.submit(priority=1), calls.submit()
     calls.ready(capacity=2)
     calls.answer("ann", "cancelprocessmsg", processid=cancelled)
-    assert calls.ready(capacity=2, **{f"p{kept}": 1, f"p{cancelled}": 1, "punknown": 7}) == {
+    assert calls.ready(capacity=2, held={kept: 1, cancelled: 1, "unknown": 7}) == {
         "leasems": 60_000,
         "keep": [{"processid": kept, "attempt": 1}],
         "drop": [{"processid": cancelled, "attempt": 1}, {"processid": "unknown", "attempt": 7}],
@@ -223,7 +223,7 @@ def test_an_older_attempt_of_what_it_runs_is_dropped_and_the_newer_one_given_ane
     processid = pushed(calls, maxretries=5)
     calls.pass_time(60 * SECOND)
     assert calls.pushed() == [(WORKER, processid, 2)]
-    assert calls.ready(**{f"p{processid}": 1})["drop"] == [{"processid": processid, "attempt": 1}]
+    assert calls.ready(held={processid: 1})["drop"] == [{"processid": processid, "attempt": 1}]
     assert calls.pushed() == [(WORKER, processid, 3)]
 
 
@@ -266,7 +266,7 @@ def test_pulled_work_is_none_of_readys_business() -> None:
 def test_capacity_0_drains() -> None:
     calls = lab()
     processid = pushed(calls)
-    calls.ready(capacity=0, **{f"p{processid}": 1})
+    calls.ready(capacity=0, held={processid: 1})
     calls.submit()
     calls.answer("worker", "closesuccessfulmsg", processid=processid, attempt=1)
     assert calls.pushed() == []
@@ -331,76 +331,12 @@ def test_only_the_latest_attempt_can_be_released_and_only_by_who_has_it() -> Non
     calls = lab()
     add_executor(calls, "other")
     processid = pushed(calls)
-    assert [release(calls, processid, 2), release(calls, processid, 0), release(calls, processid, 1, "other")] == [409] * 3
+    assert [release(calls, processid, 2), release(calls, processid, 0), release(calls, processid, 1, "other")] == [
+        409
+    ] * 3
     calls.answer("worker", "closesuccessfulmsg", processid=processid, attempt=1)
     assert release(calls, processid, 1) == 200, "it ended, and there is nothing to give back"
     assert calls.row(processid).state is State.SUCCESS
-
-
-# Who is silent
-
-
-def state_of(calls: Calls, name: str = "worker") -> ExecutorState:
-    return ExecutorState(calls.engine.tables.executors[identity(name)].state)
-
-
-def test_a_silent_executor_is_unregistered_after_ten_minutes() -> None:
-    calls = lab()
-    calls.pull()
-    calls.pass_time(600 * SECOND)
-    assert state_of(calls) is ExecutorState.APPROVED
-    calls.pass_time(61 * SECOND)
-    assert state_of(calls) is ExecutorState.UNREGISTERED
-
-
-def test_one_that_never_asked_for_work_is_not_silent() -> None:
-    calls = lab()
-    calls.pass_time(86_400 * SECOND)
-    assert state_of(calls) is ExecutorState.APPROVED
-
-
-@pytest.mark.parametrize("sign", ["any message", "a long poll", "work with a deadline"])
-def test_a_busy_executor_is_not_silent(sign: str) -> None:
-    calls = lab()
-    if sign == "a long poll":
-        calls.call("worker", "assignprocessmsg", colonyname=LAB, timeout=10_000)
-    elif sign == "work with a deadline":
-        calls.submit(maxexectime=10_000)
-        calls.pull()
-    else:
-        calls.pull()
-    for _ in range(15):
-        calls.pass_time(599 * SECOND)
-        if sign == "any message":
-            calls.answer("worker", "getpausestatusmsg", colonyname=LAB)
-    assert state_of(calls) is ExecutorState.APPROVED
-
-
-def test_what_a_silent_executor_pulled_goes_back() -> None:
-    calls = lab()
-    processid = calls.submit()
-    calls.pull()
-    calls.pass_time(700 * SECOND)
-    row = calls.row(processid)
-    assert (row.state, row.retries) == (State.WAITING, 0)
-
-
-@pytest.mark.parametrize("checkpoint", [True, False])
-def test_nobody_is_silent_because_the_coordinator_was_away(checkpoint: bool) -> None:
-    calls = lab()
-    calls.pull()
-    calls.now += 86_400 * SECOND
-    calls.restart(checkpoint=checkpoint)
-    calls.pass_time(599 * SECOND)
-    assert state_of(calls) is ExecutorState.APPROVED
-
-
-def test_a_step_of_the_clock_makes_nobody_silent() -> None:
-    calls = lab()
-    calls.pull()
-    calls.jump(40 * 365 * 86_400)
-    calls.pass_time(599 * SECOND)
-    assert state_of(calls) is ExecutorState.APPROVED
 
 
 # The book of leases itself

@@ -18,7 +18,9 @@ def watch(calls: Calls, processid: str, *states: int, key: str = "ann", timeout:
     return calls.answer(key, "subscribeprocessmsg", **fields, **{"msgid": WATCH, **options})[0]
 
 
-def watch_all(calls: Calls, *states: int, key: str = "ann", kind: str = "cli", timeout: int = 600, **options: Any) -> int:
+def watch_all(
+    calls: Calls, *states: int, key: str = "ann", kind: str = "cli", timeout: int = 600, **options: Any
+) -> int:
     fields = {"colonyname": LAB, "executortype": kind, "states": list(states), "timeout": timeout}
     return calls.answer(key, "subscribeprocessesmsg", **fields, **{"msgid": WATCH, **options})[0]
 
@@ -121,7 +123,9 @@ def test_other_types_other_states_and_other_colonies_are_not_heard() -> None:
     add_user(calls, "eve", colony="home")
     watch_all(calls, 1)
     watch_all(calls, 0, 1, kind="gpu", msgid="watch-0000000002")
-    assert calls.answer("eve", "subscribeprocessesmsg", colonyname=LAB, executortype="cli", state=0, timeout=60)[0] != 200
+    assert (
+        calls.answer("eve", "subscribeprocessesmsg", colonyname=LAB, executortype="cli", state=0, timeout=60)[0] != 200
+    )
     calls.submit()
     assert heard(calls) == []
 

@@ -11,7 +11,7 @@ from colonies_edge.engine import engine as door
 from colonies_edge.engine import timers as module
 from colonies_edge.engine.timers import Due, Timer, Timers
 from colonies_edge.protocol.model import State
-from tests.engine.calls import Calls, lab
+from tests.engine.calls import lab
 from tests.support.engine_bench import LAB, SECOND, START, spec
 
 YEARS = 40 * 365 * 86_400
@@ -198,10 +198,14 @@ class Script:
         one = rng.choice(sorted(ids)) if ids else "none"
         seconds, chance = rng.choice((0, 1, 7, 20)), rng.random()
         fields: dict[str, Any] = {
-            "maxwaittime": rng.choice((-1, 30)), "maxexectime": rng.choice((-1, 15)), "maxretries": rng.choice((0, 1, -1))
-        }  # fmt: skip
+            "maxwaittime": rng.choice((-1, 30)),
+            "maxexectime": rng.choice((-1, 15)),
+            "maxretries": rng.choice((0, 1, -1)),
+        }
         if chance < 0.35:
-            self.told.append(calls.answer("ann", "submitfuncspecmsg", spec=spec(**fields), msgid=f"submit-{number:012d}"))
+            self.told.append(
+                calls.answer("ann", "submitfuncspecmsg", spec=spec(**fields), msgid=f"submit-{number:012d}")
+            )
         elif chance < 0.65:
             self.told.append(calls.pull())
         elif chance < 0.8:

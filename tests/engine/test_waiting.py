@@ -98,16 +98,20 @@ def test_work_of_all_kinds_competes_by_rank_alone() -> None:
         row("general", at=4), row("named", at=3, names=("e",)), row("placed", at=2, location="Lulea"),
         row("both", at=1, location="LULEA", names=("x", "e")), row("small", at=0, cpu="500m", mem="1Gi"),
     )  # fmt: skip
-    assert queue.drain(seeker(location="lulea", cpu=500, mem=1 << 30)) == ["small", "both", "placed", "named", "general"]
+    assert queue.drain(seeker(location="lulea", cpu=500, mem=1 << 30)) == [
+        "small",
+        "both",
+        "placed",
+        "named",
+        "general",
+    ]
 
 
 def test_what_does_not_fit_does_not_hide_what_does() -> None:
     queue = Queue()
-    queue.put(
-        row("other name", at=0, names=("x",)), row("other place", at=1, location="kiruna"), row("too much", at=2, cpu="501m"),
-        row("too big", at=3, mem="2Gi"), row("other kind", at=4, kind="gpu"), row("other colony", at=5, colony="home"),
-        row("fits", at=6),
-    )  # fmt: skip
+    queue.put(row("other name", at=0, names=("x",)), row("other place", at=1, location="kiruna"))
+    queue.put(row("too much", at=2, cpu="501m"), row("too big", at=3, mem="2Gi"))
+    queue.put(row("other kind", at=4, kind="gpu"), row("other colony", at=5, colony="home"), row("fits", at=6))
     assert queue.drain(seeker(location="lulea", cpu=500, mem=1 << 30)) == ["fits"]
 
 
@@ -191,7 +195,9 @@ def test_it_agrees_with_looking_at_everything(seed: int) -> None:
                 and (not other.spec.conditions.executornames or "e" in other.spec.conditions.executornames)
                 and (who.millicores is None or other.spec.conditions.cpu in ("0m", "500m"))
             ]  # fmt: skip
-            wanted = min(fitting, key=lambda other: (other.prioritytime, other.submissiontime, other.processid), default=None)
+            wanted = min(
+                fitting, key=lambda other: (other.prioritytime, other.submissiontime, other.processid), default=None
+            )
             found = queue.best(who)
             assert found == (wanted.processid if wanted else "")
             queue.rows.pop(found, None)

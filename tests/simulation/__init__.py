@@ -1,1 +1,1 @@
-"""Whole histories of a colony from one number each: simulated time, network, disk and crashes around the real engine."""
+"""Whole histories of a colony, each from one number: simulated time, network, disk and crashes, and the real engine."""

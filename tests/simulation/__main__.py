@@ -36,7 +36,9 @@ def tell(seed: int, tracing: bool = False) -> Told:
         world.run()
     except Exception as problem:
         last = traceback.extract_tb(problem.__traceback__)[-1]
-        told.problem = f"{type(problem).__name__} at {world.loop.now / 1e9:.3f} s: {problem} ({last.filename}:{last.lineno})"
+        told.problem = (
+            f"{type(problem).__name__} at {world.loop.now / 1e9:.3f} s: {problem} ({last.filename}:{last.lineno})"
+        )
         if tracing:
             traceback.print_exc()
     told.digest, told.steps, told.hours = world.digest, world.loop.done, world.loop.now / 3.6e12

@@ -1,4 +1,4 @@
-"""Holds the coordinator to its word: a model fed by what was asked and what was said, which nothing afterwards may contradict."""
+"""Holds the coordinator to its word: a model of what was asked and what was said, which nothing may contradict."""
 
 from __future__ import annotations
 
@@ -105,9 +105,9 @@ class Auditor:
 
     def decided(self, outcome: Outcome) -> None:
         for reply in outcome.replies:
-            if not (reply.error and reply.value["status"] in NOT_REMEMBERED):
-                if self.first_time(reply.route.party, reply.msgid):
-                    self._decided[reply.route.party, reply.msgid] = self._world.loop.now
+            forgotten = reply.error and reply.value["status"] in NOT_REMEMBERED
+            if not forgotten and self.first_time(reply.route.party, reply.msgid):
+                self._decided[reply.route.party, reply.msgid] = self._world.loop.now
 
     # What was said
 
@@ -128,7 +128,9 @@ class Auditor:
         status = reply.value["status"] if reply.error else 0
         self.counts[f"{msgtype} {status or 'ok'}"] += 1
         if self._world.tracing:
-            self._world.trace(f"says {self.name(*key)}: {status or 'ok'} {reply.value.get('message') if status else ''}")
+            self._world.trace(
+                f"says {self.name(*key)}: {status or 'ok'} {reply.value.get('message') if status else ''}"
+            )
         self._world.mark(f"{msgtype} {reply.msgid} {status}")
         if status in NOT_REMEMBERED or RULES[msgtype].memory is Memory.NONE:
             return
@@ -136,7 +138,9 @@ class Auditor:
         if first and not status:
             self._learn(reply, message, fresh)
 
-    def _judge_repeat(self, key: tuple[str, str], message: dict[str, Any], reply: Reply, status: int, epoch: int) -> bool:
+    def _judge_repeat(
+        self, key: tuple[str, str], message: dict[str, Any], reply: Reply, status: int, epoch: int
+    ) -> bool:
         digest = str(reply.value.get("processid") if "processid" in reply.value else reply.value)
         earlier = self._verdicts.get(key)
         now = self._world.loop.now
@@ -151,7 +155,9 @@ class Auditor:
             return True  # its caller still waited, and asked this coordinator once more
         removed = reply.value == {} and not status  # a whole process is shown as it is, and this one is gone
         if not (removed and earlier.status == 0):
-            if RULES[message["msgtype"]].memory is Memory.VOLATILE and (status or message["msgtype"] != "assignprocessmsg"):
+            if RULES[message["msgtype"]].memory is Memory.VOLATILE and (
+                status or message["msgtype"] != "assignprocessmsg"
+            ):
                 return False  # what the coordinator forgot when it died; nobody hears it, and it changed nothing
             text = f"{earlier.status or 'ok'} {earlier.digest}, and then {status or 'ok'} {digest}"
             raise Violation(f"{self.name(*key)} was answered {text}")
@@ -199,8 +205,8 @@ class Auditor:
     def _said_push(self, push: Push) -> None:
         known, attempt = self._of(push.value["processid"]), push.value["attempt"]
         if self._world.tracing:
-            text = push.value.get("reason", "")
-            self._world.trace(f"pushes {push.payloadtype} {known.processid[:8]} {attempt} {text} to {self._world.who(push.executorid)}")
+            text = f"{known.processid[:8]} {attempt} {push.value.get('reason', '')}"
+            self._world.trace(f"pushes {push.payloadtype} {text} to {self._world.who(push.executorid)}")
         self._world.mark(f"{push.payloadtype} {known.processid} {attempt}")
         self.counts[push.payloadtype] += 1
         if push.payloadtype == "withdrawmsg":
@@ -224,7 +230,9 @@ class Auditor:
             raise Violation(f"event {event.msgid} came as number {self._events[key]}")
         known, state = self._of(event.value["processid"]), event.value["state"]
         if known.ended is not None and state != known.ended:
-            raise Violation(f"an event says that process {known.processid[:8]} is {State(state).name} after {known.ended.name}")
+            raise Violation(
+                f"an event says that process {known.processid[:8]} is {State(state).name} after {known.ended.name}"
+            )
 
     def shifted(self, by_ns: int) -> None:
         """The coordinator was away, and its time went on by so much more than true time, or less.
@@ -288,12 +296,11 @@ class Auditor:
     def require_end(self, shell: Shell) -> None:
         """The faults are over and time was given: everything that can end has ended."""
         self.compare(shell)
-        approved = [row for row in shell.engine.tables.executors.values() if row.state == ExecutorState.APPROVED]
+        rows = shell.engine.tables.executors.values()
+        there = [row.executorname for row in rows if row.state == ExecutorState.APPROVED]
         for processid in self.open_work(shell):
             row = shell.engine.tables.processes[processid]
-            raise Violation(
-                f"process {processid[:8]} is {row.state.name} for ever: {row}; approved: {[x.executorname for x in approved]}"
-            )
+            raise Violation(f"process {processid[:8]} is {row.state.name} for ever: {row}; executors: {there}")
 
     def open_work(self, shell: Shell) -> list[str]:
         """Processes that are not done."""

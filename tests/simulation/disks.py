@@ -83,7 +83,9 @@ class FolderDisk:
     def open(self) -> tuple[Store, History]:
         if self._store is not None:
             self._abandon(self._store)
-        self._store = open_store(self._folder / "data", files=_HastyFiles(), sign_head=lambda text: identity("head") * 2)
+        self._store = open_store(
+            self._folder / "data", files=_HastyFiles(), sign_head=lambda text: identity("head") * 2
+        )
         return self._store, self._store.history
 
     @staticmethod

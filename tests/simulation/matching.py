@@ -1,4 +1,4 @@
-"""Who may run what, in which order, and that nobody is idle beside work: `protocol-core.md` 4.6 written down once more."""
+"""Who may run what, in which order, and that nobody is idle beside work: `protocol-core.md` 4.6 once more."""
 
 from __future__ import annotations
 

@@ -218,7 +218,9 @@ def patches_lost_in_the_journal() -> list[Change]:
 
     def without_output(engine: Engine, rows: Any, records: Any, now: int) -> None:
         thinned = [
-            replace(record, writes=tuple(replace(write, changes=_without_errors(write.changes)) for write in record.writes))
+            replace(
+                record, writes=tuple(replace(write, changes=_without_errors(write.changes)) for write in record.writes)
+            )
             for record in records
         ]
         restore(engine, rows, thinned, now)

@@ -1,4 +1,4 @@
-"""A broker that nobody can trust, and the air around it: loss, repeats, delays, old messages played again, partitions."""
+"""A broker that nobody can trust, and the air around it: loss, repeats, delays, replays of old messages, partitions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every device does: connect, call with one msgid until there is an answer, learn the time, come back after a crash."""
+"""What every device does: connect, call until there is an answer, learn the time, come back after a crash."""
 
 from __future__ import annotations
 
@@ -59,7 +59,9 @@ class Party:
 
     def _boot(self) -> None:
         rng = self.world.rng
-        error_s = rng.choice((0.0, rng.uniform(-200, 290), rng.uniform(-5, 5), -30 * 365 * DAY, rng.uniform(-1, 1) * DAY))
+        error_s = rng.choice(
+            (0.0, rng.uniform(-200, 290), rng.uniform(-5, 5), -30 * 365 * DAY, rng.uniform(-1, 1) * DAY)
+        )
         self.clock = PartyClock(MachineClock(self.world.loop, int(error_s * SECOND)))
 
     # Time of its own

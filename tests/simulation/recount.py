@@ -50,7 +50,9 @@ def tallies(engine: Engine, history: History) -> None:
     for state, name in TALLY_FIELDS.items():
         archived = [row for row in history.newest(COLONY, int(state), 100_000) if row.state is state]
         if len(archived) != getattr(tally, name):
-            raise Violation(f"{getattr(tally, name)} processes count as archived with {state.name}, {len(archived)} are")
+            raise Violation(
+                f"{getattr(tally, name)} processes count as archived with {state.name}, {len(archived)} are"
+            )
         for row in archived:
             if row.processid in engine.tables.processes:
                 raise Violation(f"process {row.processid[:8]} is in memory and in the archive")
@@ -63,7 +65,7 @@ def deadlines(shell: Shell, *, started: bool = False) -> None:
         return
     live, lease_ns = engine._live, int(engine.settings.lease_s * SECOND)
     steady = now - live.stepped
-    timers = {(timer, key): when for when, _, timer, key in reversed(sorted(live.timers._heap))}
+    timers = {(timer, key): when for when, _, timer, key in sorted(live.timers._heap, reverse=True)}
     for processid, row in engine.tables.processes.items():
         lease = live.leases.get(processid)
         where = f"process {processid[:8]} ({row.state.name})"

@@ -1,4 +1,4 @@
-"""The coordinator around the engine, in the order of the real one: decide, commit, acknowledge, speak; it may die anywhere."""
+"""The coordinator around the engine, as the real one: decide, commit, acknowledge, speak; it may die anywhere."""
 
 from __future__ import annotations
 
@@ -231,13 +231,35 @@ class Shell:
         for one in decided[:last]:
             self.world.auditor.said(one.outcome, self)
             for reply in one.outcome.replies:
-                self._say(reply.route.party, reply.route.conn, "reply", reply.payloadtype, reply.msgid, reply.error, reply.value, ts)
+                self._say(
+                    reply.route.party,
+                    reply.route.conn,
+                    "reply",
+                    reply.payloadtype,
+                    reply.msgid,
+                    reply.error,
+                    reply.value,
+                    ts,
+                )
             for push in one.outcome.pushes:
-                self._say(push.executorid, "", "push", push.payloadtype, f"push-{self.world.number()}", False, push.value, ts)
+                self._say(
+                    push.executorid, "", "push", push.payloadtype, f"push-{self.world.number()}", False, push.value, ts
+                )
             for event in one.outcome.events:
-                self._say(event.route.party, event.route.conn, "event", "subscribeprocessmsg", event.msgid, False, event.value, ts)
+                self._say(
+                    event.route.party,
+                    event.route.conn,
+                    "event",
+                    "subscribeprocessmsg",
+                    event.msgid,
+                    False,
+                    event.value,
+                    ts,
+                )
 
-    def _say(self, party: str, conn: str, kind: str, payloadtype: str, msgid: str, error: bool, value: object, ts: int) -> None:
+    def _say(
+        self, party: str, conn: str, kind: str, payloadtype: str, msgid: str, error: bool, value: object, ts: int
+    ) -> None:
         down = Down(
             party=party, conn=conn, kind=kind, payloadtype=payloadtype, msgid=msgid, error=error, value=value, ts=ts
         )

@@ -1,4 +1,4 @@
-"""A few histories in every run of the tests, and proof that the auditor can fail; `python -m tests.simulation` runs many."""
+"""A few histories in every run of the tests, and proof that the auditor can fail; long runs take many."""
 
 from __future__ import annotations
 

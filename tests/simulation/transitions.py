@@ -1,4 +1,4 @@
-"""How processes may change: every step of the engine is compared with what caused it and with the time that really passed."""
+"""How processes may change: every step of the engine against what caused it and the time that really passed."""
 
 from __future__ import annotations
 
@@ -165,9 +165,9 @@ class Transitions:
 
     def _judge_end(self, up: Up | None, before: ProcessRow, after: ProcessRow, moved: str) -> None:
         kind = self._type(up)
-        if after.state is State.SUCCESS and kind == "closesuccessfulmsg":
-            self._judge_close(up, before, moved)
-        elif after.state is State.FAILED and kind == "closefailedmsg":
+        if (after.state is State.SUCCESS and kind == "closesuccessfulmsg") or (
+            after.state is State.FAILED and kind == "closefailedmsg"
+        ):
             self._judge_close(up, before, moved)
         elif after.state is State.CANCELLED and kind == "cancelprocessmsg":
             return
@@ -198,7 +198,12 @@ class Transitions:
         if begun is None or (limit > 0 and now - begun >= limit * SECOND):
             return
         settings = self._world.settings
-        if row.leased and isinstance(up, Request) and up.payloadtype == "readymsg" and up.caller == row.assignedexecutorid:
+        if (
+            row.leased
+            and isinstance(up, Request)
+            and up.payloadtype == "readymsg"
+            and up.caller == row.assignedexecutorid
+        ):
             return
         if row.leased and up is None:
             if now - self._confirmed.get(row.processid, 0) >= settings.lease_s * SECOND:

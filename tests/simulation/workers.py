@@ -61,7 +61,11 @@ class Worker(Party):
 
     def verdict(self, processid: str) -> dict[str, Any]:
         if self.world.rng.random() < 0.85:
-            return {"msgtype": "closesuccessfulmsg", "processid": processid, "out": [f"{self.name} {self.world.number()}"]}
+            return {
+                "msgtype": "closesuccessfulmsg",
+                "processid": processid,
+                "out": [f"{self.name} {self.world.number()}"],
+            }
         return {"msgtype": "closefailedmsg", "processid": processid, "errors": [f"{self.name} {self.world.number()}"]}
 
 

@@ -17,7 +17,6 @@ from tests.simulation.network import Broker, Weather
 from tests.simulation.party import COLONY, Party
 from tests.simulation.people import Owner, Submitter
 from tests.simulation.shell import STAGES, Shell
-from tests.simulation.violation import Violation
 from tests.simulation.workers import Pulling, Pushed, Worker
 from tests.support.engine_bench import identity
 
@@ -168,7 +167,9 @@ class World:
         msgid = f"set-up-{self.number():016d}"
         message = {"msgtype": msgtype, "msgid": msgid, "ts": shell.clock.now_ns() // 1_000_000, **fields}
         self.auditor.asked(who, msgid, message)
-        request = Request(caller=who, payloadtype=msgtype, value=message, route=Route(colony="_", party=who, conn="set-up"))
+        request = Request(
+            caller=who, payloadtype=msgtype, value=message, route=Route(colony="_", party=who, conn="set-up")
+        )
         outcome: Outcome = shell.engine.handle(request, shell.clock.now_ns())
         if any(reply.error for reply in outcome.replies):
             raise AssertionError(f"set-up: {outcome.replies}")
@@ -201,7 +202,9 @@ class World:
     def _jump(self) -> None:
         """Somebody sets the coordinator's wall clock: NTP after a boot without a battery, or by hand."""
         rng = self.rng
-        by_s = rng.choice((rng.uniform(2, 200), rng.uniform(HOUR, 30 * HOUR), 40 * 365 * 24 * HOUR, -rng.uniform(5, HOUR)))
+        by_s = rng.choice(
+            (rng.uniform(2, 200), rng.uniform(HOUR, 30 * HOUR), 40 * 365 * 24 * HOUR, -rng.uniform(5, HOUR))
+        )
         self.trace(f"the coordinator's machine is set by {by_s:.0f} s")
         self.shell.machine.error_ns += int(by_s * SECOND)
 
@@ -271,7 +274,7 @@ class World:
                 party.zombie = False
 
     def _set_right(self) -> None:
-        """What was under way from the time of faults has arrived by now; said more than once, for the owner may be away."""
+        """What was under way from the time of faults has arrived by now; said repeatedly: the owner may be away."""
         self.shell.start()
         for msgid in tuple(self.owner.pending):
             self.owner.give_up(msgid)
