@@ -17,6 +17,7 @@ from colonies_edge.client.pinning import Pins
 from colonies_edge.client.watching import Watching
 from colonies_edge.crypto.identity import Signer
 from colonies_edge.protocol.errors import NoConnection
+from colonies_edge.protocol.limits import MESSAGE_BYTES_CEILING
 from colonies_edge.protocol.messages import Message, encode_message
 from colonies_edge.protocol.model import Process, State
 from colonies_edge.protocol.status import OFFLINE, CoordinatorStatus
@@ -50,14 +51,21 @@ class Endpoint:
         """A connection to be, as `signer`: with the password of the address, else with a signed one."""
         url = BrokerUrl.parse(self.mqtt)
         if url.username:
-            return MqttLink(self.mqtt, tls=self.tls, patience_s=self.patience_s)
+            return MqttLink(
+                self.mqtt, tls=self.tls, patience_s=self.patience_s, payload_bytes_max=MESSAGE_BYTES_CEILING
+            )
         link: MqttLink
 
         def password() -> str:
             return password_of(signer, link.client_id, self.serverid, clock.now_ms())
 
         link = MqttLink(
-            self.mqtt, username=signer.identity, password=password, tls=self.tls, patience_s=self.patience_s
+            self.mqtt,
+            username=signer.identity,
+            password=password,
+            tls=self.tls,
+            patience_s=self.patience_s,
+            payload_bytes_max=MESSAGE_BYTES_CEILING,  # calls are held to what the coordinator says it takes
         )
         return link
 

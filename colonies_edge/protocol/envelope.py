@@ -23,9 +23,9 @@ class Envelope:
     signature: str = ""
 
     @classmethod
-    def parse(cls, data: bytes) -> "Envelope":
+    def parse(cls, data: bytes, limit: int = MESSAGE_BYTES_MAX) -> "Envelope":
         """Raises TooLarge or BadRequest; checks no signature."""
-        refuse_oversize(data)
+        refuse_oversize(data, limit)
         return decode(cls, parse_json(data))
 
     def to_bytes(self) -> bytes:

@@ -26,7 +26,9 @@ class EmbeddedBroker:
         admit: Callable[[Credentials], Admission],
         confinement: Confinement | None = None,
         gate: Gate | None = None,
+        payload_bytes_max: int = MESSAGE_BYTES_MAX,
     ) -> None:
+        self._payload_bytes_max = payload_bytes_max
         self._listens = listens
         self._admit = admit
         self._confinement: Confinement = confinement or Topics()
@@ -39,7 +41,13 @@ class EmbeddedBroker:
 
     async def start(self) -> None:
         """Listen. Raises OSError when an address is taken or a certificate cannot be read."""
-        core = Core(router=self._router, admit=self._admit, confinement=self._confinement, gate=self._gate)
+        core = Core(
+            router=self._router,
+            admit=self._admit,
+            confinement=self._confinement,
+            gate=self._gate,
+            payload_bytes_max=self._payload_bytes_max,
+        )
         try:
             self.ports = tuple([await core.listen(listen) for listen in self._listens])
         except BaseException:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from colonies_edge.protocol.limits import MESSAGE_BYTES_MAX, SUBSCRIPTIONS_PER_CONN_MAX
+from colonies_edge.protocol.limits import SUBSCRIPTIONS_PER_CONN_MAX
 from colonies_edge.transports import mqtt_packets as packets
 from colonies_edge.transports.admission import Access, Admission
 from colonies_edge.transports.mailbox import Mailbox
@@ -18,8 +18,7 @@ from colonies_edge.transports.router import Message, Router, valid_filter
 _log = logging.getLogger(__name__)
 
 _READ_BYTES = 256 * 1024
-# The largest message, a topic, and the packet's own few bytes; more is not a message of this system.
-PACKET_BYTES_MAX = MESSAGE_BYTES_MAX + 1024
+PACKET_OVERHEAD_BYTES = 1024  # a topic and the packet's own few bytes
 # Acknowledgements a client does not read. Beyond it we stop reading from that client, until it reads.
 _UNREAD_BYTES_MAX = 64 * 1024
 _QOS0_UNREAD_BYTES_MAX = 1024 * 1024  # quality 0 has no window; a client that is this far behind misses it
@@ -60,6 +59,7 @@ class Connection:
         router: Router,
         mailbox: Mailbox,
         confinement: Confinement,
+        payload_bytes_max: int,
         on_end: Callable[[Connection], None],
     ) -> None:
         self.client = client
@@ -70,6 +70,7 @@ class Connection:
         self._transport = writer.transport
         self._router = router
         self._confinement = confinement
+        self._packet_bytes_max = payload_bytes_max + PACKET_OVERHEAD_BYTES
         self._on_end = on_end
         self._loop = asyncio.get_running_loop()
         self._out: list[bytes] = []
@@ -162,8 +163,9 @@ class Connection:
             if frame is None:
                 break
             begin, end = frame
-            if end - begin > PACKET_BYTES_MAX:
-                raise packets.ProtocolViolation(f"a packet of {end - begin} bytes, the limit is {PACKET_BYTES_MAX}")
+            if end - begin > self._packet_bytes_max:
+                limit = self._packet_bytes_max
+                raise packets.ProtocolViolation(f"a packet of {end - begin} bytes, the limit is {limit}")
             if end > len(data):
                 break
             answer = self._answers.get(data[at] >> 4)

@@ -64,12 +64,14 @@ class Core(Broker):
         admit: Callable[[Credentials], Admission],
         confinement: Confinement,
         gate: Gate,
+        payload_bytes_max: int,
     ) -> None:
         super().__init__(BrokerConfig(listeners={"default": ListenerConfig(bind=None)}, plugins={}))
         self._router = router
         self._admit = admit
         self._confinement = confinement
         self._gate = gate
+        self._payload_bytes_max = payload_bytes_max
         self._clients: dict[str, Connection] = {}  # by client id
         self._lasting: dict[str, tuple[str, Mailbox]] = {}  # client id -> identity, mailbox
         self._tasks: set[asyncio.Task[None]] = set()
@@ -216,6 +218,7 @@ class Core(Broker):
             router=self._router,
             mailbox=mailbox,
             confinement=self._confinement,
+            payload_bytes_max=self._payload_bytes_max,
             on_end=self._connection_ended,
         )
         self._clients[client.client_id] = connection

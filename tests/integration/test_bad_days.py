@@ -217,7 +217,7 @@ def test_two_coordinators_of_one_identity_at_one_broker_do_not_fight_for_ever(tm
         site.start()
         try:
             asyncio.run(site.found())
-            second = site.spawn(tmp_path / "other")
+            second = site.spawn(data=tmp_path / "other")
             assert site.process is not None
             ended = None
             while ended is None:

@@ -35,10 +35,12 @@ class Site:
         """What all the starts so far said on stderr."""
         return "".join(path.read_text() for path in sorted(self.folder.glob("stderr.*")))
 
-    def spawn(self, data: Path | None = None, *, before: Callable[[], None] | None = None) -> subprocess.Popen[str]:
-        """A coordinator process, not waited for."""
+    def spawn(
+        self, *more: str, data: Path | None = None, before: Callable[[], None] | None = None
+    ) -> subprocess.Popen[str]:
+        """A coordinator process, not waited for, with `more` on its command line."""
         where = ["--mqtt", self.url] if self.broker is not None else ["--listen", f"127.0.0.1:{self.port}"]
-        words = ["coordinator", "start", *where, "--data", str(data or self.data)]
+        words = ["coordinator", "start", *where, "--data", str(data or self.data), *more]
         clean = {name: value for name, value in os.environ.items() if not name.startswith("COLONIES_")}
         keys = {"COLONIES_SERVER_PRVKEY": self.keys["server"].private_key}
         self._starts += 1
@@ -53,9 +55,9 @@ class Site:
                 preexec_fn=before,
             )
 
-    def start(self, *, before: Callable[[], None] | None = None) -> None:
+    def start(self, *more: str, before: Callable[[], None] | None = None) -> None:
         """A coordinator; whoever connects waits until it answers."""
-        self.process = self.spawn(before=before)
+        self.process = self.spawn(*more, before=before)
 
     def kill(self) -> None:
         """As a pulled plug."""

@@ -12,6 +12,7 @@ from colonies_edge.apps.cli.numbers import count, listen_address
 from colonies_edge.apps.cli.session import Session
 from colonies_edge.apps.config import COORDINATOR_FOLDER, ENVIRONMENT, FLAG, tls_of
 from colonies_edge.protocol.errors import ColoniesError, NoConnection, UsageError
+from colonies_edge.protocol.limits import MESSAGE_BYTES_CEILING, MESSAGE_BYTES_MAX
 
 if TYPE_CHECKING:
     from colonies_edge.apps.coordinator import Options, Running
@@ -60,6 +61,7 @@ def _options(session: Session) -> Options:
         server_prvkey=checked_key(config, "server_prvkey"),
         topic_root=config.topic_root,
         tls=tls_of(config),
+        message_bytes_max=args.message_kib * 1024 if args.message_kib else MESSAGE_BYTES_MAX,
         durability="always" if args.sync_ms is None else args.sync_ms,
     )
 
@@ -94,6 +96,12 @@ GROUP = Group(
                     type=listen_address,
                     metavar="HOST:PORT",
                     help="start the embedded broker there (127.0.0.1:1883 without --mqtt)",
+                ),
+                flag(
+                    "--message-kib",
+                    type=count(MESSAGE_BYTES_CEILING // 1024),
+                    metavar="KIB",
+                    help="the largest message (256); a workflow of thousands of nodes needs more",
                 ),
                 flag(
                     "--sync-ms",

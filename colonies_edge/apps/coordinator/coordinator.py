@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from colonies_edge.apps.coordinator.bytes_keeper import SWEEP_S, BytesKeeper
 from colonies_edge.apps.coordinator.rim import Rim
 from colonies_edge.apps.coordinator.speaker import Speaker
 from colonies_edge.crypto.identity import Signer
@@ -16,6 +17,7 @@ from colonies_edge.engine.engine import Engine
 from colonies_edge.engine.outcome import Outcome, Record, Reply, Request
 from colonies_edge.engine.ports import History, Settings, Store
 from colonies_edge.protocol.errors import BadRequest, ColoniesError, Forbidden, Unavailable
+from colonies_edge.protocol.limits import MESSAGE_BYTES_MAX
 from colonies_edge.protocol.status import ONLINE, Presence, open_status
 from colonies_edge.protocol.topics import COORDINATOR, STATUS, Topic, Topics
 from colonies_edge.storage.errors import StoreFailed
@@ -53,12 +55,16 @@ class Coordinator:
         history: History,
         topics: Topics,
         settings: Settings,
+        keeper: BytesKeeper,
         sync_every_s: float = 0.0,
+        message_bytes_max: int = MESSAGE_BYTES_MAX,
     ) -> None:
+        self._message_bytes_max = message_bytes_max
         self._sync_every_s = sync_every_s
         self.epoch = new_conn()
-        self.engine = Engine(settings, history)
-        self.rim = Rim(self.engine.knows)
+        self.engine = Engine(settings, history, keeper.folder)
+        self.keeper = keeper
+        self.rim = Rim(self.engine.knows, message_bytes_max)
         self._signer = signer
         self._store = store
         self._topics = topics
@@ -82,6 +88,7 @@ class Coordinator:
         self._clock = CoordinatorClock(found.floor_ns)
         now = self._clock.now_ns()
         self.engine.restore(found.rows, found.records, now)
+        self.keeper.load(self.engine.tables.files_index, found.damage)
         if found.damage:
             self.read_only = found.damage
             _log.error("read-only: %s", found.damage)
@@ -91,7 +98,7 @@ class Coordinator:
     async def start(self, link: Link) -> None:
         """Connect and listen. What the link says about its end ends `run`."""
         self._link = link
-        self.speaker = Speaker(self._signer, link, self._topics, self.epoch)
+        self.speaker = Speaker(self._signer, link, self._topics, self.epoch, self._message_bytes_max)
         self._failure = asyncio.get_running_loop().create_future()
         self._started = True
         self._link.set_will(lambda: (*self.speaker.status(self.now_ms(), online=False), True))
@@ -141,6 +148,8 @@ class Coordinator:
             await self._link.close()
             with contextlib.suppress(StoreFailed):  # it was said when it failed; what is committed is in the journal
                 await self.checkpoint()
+        await self.keeper.drain()
+        self.keeper.close()
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._disk, self._store.close)
         self._disk.shutdown()
@@ -167,6 +176,8 @@ class Coordinator:
             records = [record for one in decided if one.outcome is not None for record in one.outcome.records]
             if records:
                 await self._commit(records)
+            # Here memory and disk agree: what no row names now, no row will name after a crash.
+            self.keeper.collect(self.engine.tables.files_index)
             for one in decided:
                 if one.delivery is not None:
                     one.delivery.ack()
@@ -174,8 +185,13 @@ class Coordinator:
             for one in decided:
                 if one.outcome is not None:
                     self.speaker.say(one.outcome, ts)
+                    for aside in one.outcome.asides:
+                        self.keeper.answer(aside, self._say_later)
             if records and self._checkpoint_due():
                 await self._begin_checkpoint()
+
+    def _say_later(self, reply: Reply) -> None:
+        self.speaker.reply(reply, self.now_ms())
 
     async def _commit(self, records: Sequence[Record]) -> None:
         await asyncio.get_running_loop().run_in_executor(self._disk, self._store.commit, records)
@@ -195,10 +211,11 @@ class Coordinator:
     def _idle_s(self) -> float:
         if self.speaker.undeliverable:
             return 0.0
+        longest_s = SWEEP_S if self.keeper.restless else IDLE_S
         deadline = None if self.read_only else self.engine.next_deadline()
         if deadline is None:
-            return IDLE_S
-        return min(IDLE_S, max(0.0, (deadline - self._clock.now_ns()) / 1e9))
+            return longest_s
+        return min(longest_s, max(0.0, (deadline - self._clock.now_ns()) / 1e9))
 
     def _decide_batch(self, batch: Sequence[Delivery]) -> list[_Decided]:
         decided = self._pass_time()

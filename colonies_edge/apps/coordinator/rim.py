@@ -8,7 +8,7 @@ from colonies_edge.crypto.identity import BadSignature, Verifier
 from colonies_edge.engine.outcome import Reply, Request, Route
 from colonies_edge.protocol.envelope import Envelope
 from colonies_edge.protocol.errors import BadRequest, ColoniesError, Forbidden
-from colonies_edge.protocol.limits import MSGID_MAX
+from colonies_edge.protocol.limits import MESSAGE_BYTES_MAX, MSGID_MAX
 from colonies_edge.protocol.messages import MESSAGES
 from colonies_edge.protocol.topics import RESULT, Topic
 
@@ -24,8 +24,9 @@ class Rim:
     `counts` says how many deliveries were dropped or refused, by reason; `doctor` and the log show it.
     """
 
-    def __init__(self, knows: Callable[[str], bool]) -> None:
+    def __init__(self, knows: Callable[[str], bool], message_bytes_max: int = MESSAGE_BYTES_MAX) -> None:
         self._knows = knows
+        self._message_bytes_max = message_bytes_max
         self._verifier = Verifier()
         self._allowance = float(UNPROVEN_ANSWERS_PER_S)
         self._allowance_at_ns = 0
@@ -36,7 +37,7 @@ class Rim:
         route = Route(colony=topic.colony, party=topic.party, conn=topic.conn)
         msgid = ""
         try:
-            envelope = Envelope.parse(payload)
+            envelope = Envelope.parse(payload, self._message_bytes_max)
             unsigned = envelope.payloadtype in MESSAGES and MESSAGES[envelope.payloadtype].unsigned
             if not unsigned and not self._knows(topic.party):
                 self.counts["unknown party"] += 1
@@ -49,7 +50,7 @@ class Rim:
                 self.counts["signed by another than the topic's party"] += 1
                 return None
         except ColoniesError as error:
-            return self._refusal(route, msgid or _msgid_inside(payload), error, now)
+            return self._refusal(route, msgid or self._msgid_inside(payload), error, now)
         caller = "" if unsigned else topic.party
         if unsigned and not self._may_answer_unproven(now):
             return None
@@ -60,6 +61,13 @@ class Rim:
             return self._verifier.verify(envelope.signed_text(), envelope.signature, party)
         except BadSignature as error:
             raise Forbidden(str(error)) from None
+
+    def _msgid_inside(self, payload: bytes) -> str:
+        """The call a refusal refers to, if the envelope can be opened at all."""
+        try:
+            return _msgid(Envelope.parse(payload, self._message_bytes_max).message())
+        except ColoniesError:
+            return ""
 
     def _refusal(self, route: Route, msgid: str, error: ColoniesError, now: int) -> Reply | None:
         self.counts[f"refused with {error.status}"] += 1
@@ -82,11 +90,3 @@ class Rim:
 def _msgid(value: Any) -> str:
     msgid = value.get("msgid") if isinstance(value, dict) else None
     return msgid if isinstance(msgid, str) and len(msgid) <= MSGID_MAX and msgid.isprintable() else ""
-
-
-def _msgid_inside(payload: bytes) -> str:
-    """The call a refusal refers to, if the envelope can be opened at all."""
-    try:
-        return _msgid(Envelope.parse(payload).message())
-    except ColoniesError:
-        return ""

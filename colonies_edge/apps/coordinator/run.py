@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Literal
 
 from colonies_edge import __version__
+from colonies_edge.apps.coordinator.bytes_keeper import BytesKeeper
 from colonies_edge.apps.coordinator.coordinator import Coordinator
 from colonies_edge.apps.keys import keep_key
 from colonies_edge.crypto.identity import Signer
 from colonies_edge.engine.ports import Settings
-from colonies_edge.protocol.limits import REMEMBER_S, REPLY_BYTES_MAX
+from colonies_edge.protocol.limits import BLOB_QUOTA_BYTES, MESSAGE_BYTES_MAX, REMEMBER_S, REPLY_BYTES_MAX
 from colonies_edge.protocol.model import Backend
 from colonies_edge.protocol.topics import Topics
 from colonies_edge.storage.file_store import open_store
@@ -25,6 +26,7 @@ from colonies_edge.transports.system import SystemClock
 Durability = Literal["always"] | int  # or an interval in ms
 
 SERVER_KEY = "server.key"
+BLOBS = "blobs"  # the bytes of files, below the data folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +42,11 @@ class Options:
     port: int = 1883
     server_prvkey: str = ""
     topic_root: str = "colonies"
+    message_bytes_max: int = MESSAGE_BYTES_MAX
     durability: Durability = "always"
     tls: Tls | None = None
     settings: Settings = field(default_factory=Settings)
+    file_quota: int = BLOB_QUOTA_BYTES  # of the files of one colony, in bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,13 +74,16 @@ async def coordinating(options: Options) -> AsyncIterator[Running]:
             sign_head=signer.sign,
             monotonic=clock.monotonic_ns,
         )
+        sync_every_s = 0.0 if options.durability == "always" else options.durability / 1000
         coordinator = Coordinator(
             signer=signer,
             store=store,
             history=store.history,
             topics=Topics(options.topic_root),
             settings=replace(options.settings, build_version=__version__),
-            sync_every_s=0.0 if options.durability == "always" else options.durability / 1000,
+            message_bytes_max=options.message_bytes_max,
+            keeper=BytesKeeper(options.data / BLOBS, quota=options.file_quota, settle_s=2 * sync_every_s),
+            sync_every_s=sync_every_s,
         )
         stack.push_async_callback(coordinator.stop)  # should the broker fail to start
         coordinator.recover()
@@ -90,24 +97,31 @@ async def coordinating(options: Options) -> AsyncIterator[Running]:
 
 async def _link(options: Options, coordinator: Coordinator, signer: Signer, stack: AsyncExitStack) -> tuple[Link, str]:
     """The link to a broker of one's own, or a link into an embedded one."""
+    # A reply shows what several messages brought: a graph of many nodes, a process with its spec, input and output.
+    reply_bytes_max = max(REPLY_BYTES_MAX, 4 * options.message_bytes_max)
     if options.mqtt:
         # A stable name and a persistent session: requests that arrive during a restart wait in the broker. Whoever
         # knows the name could throw the coordinator off some brokers, so only the key's owner can work it out.
         client_id = f"colonies-{signer.sign(b'client id')[:24]}"
         link = MqttLink(
-            options.mqtt, client_id=client_id, clean=False, tls=options.tls, payload_bytes_max=REPLY_BYTES_MAX
+            options.mqtt, client_id=client_id, clean=False, tls=options.tls, payload_bytes_max=reply_bytes_max
         )
         return link, options.mqtt
     from colonies_edge.transports.broker import EmbeddedBroker, Listen  # amqtt is loaded only by who runs it
 
     checker = PasswordChecker(serverid=signer.identity, knows=coordinator.engine.knows, now_ms=coordinator.now_ms)
     listen = Listen(host=options.host, port=options.port)
-    broker = EmbeddedBroker(listen, admit=checker.admit, confinement=Topics(options.topic_root))
+    broker = EmbeddedBroker(
+        listen,
+        admit=checker.admit,
+        confinement=Topics(options.topic_root),
+        payload_bytes_max=options.message_bytes_max,
+    )
     await broker.start()
     stack.push_async_callback(broker.close)
     forgetting = asyncio.create_task(_forget(checker))
     stack.callback(forgetting.cancel)
-    return broker.link(payload_bytes_max=REPLY_BYTES_MAX), f"mqtt://{options.host}:{broker.ports[0]}"
+    return broker.link(payload_bytes_max=reply_bytes_max), f"mqtt://{options.host}:{broker.ports[0]}"
 
 
 async def _forget(checker: PasswordChecker) -> None:

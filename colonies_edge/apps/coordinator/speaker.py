@@ -9,7 +9,7 @@ from colonies_edge.crypto.identity import Signer
 from colonies_edge.engine.outcome import Event, Outcome, Push, Reply, Route
 from colonies_edge.protocol.envelope import seal_reply
 from colonies_edge.protocol.errors import TooLarge
-from colonies_edge.protocol.limits import FRESHNESS_S, LEASE_S, MESSAGE_BYTES_MAX
+from colonies_edge.protocol.limits import FRESHNESS_S, LEASE_S
 from colonies_edge.protocol.status import OFFLINE, ONLINE, CoordinatorStatus, seal_status
 from colonies_edge.protocol.topics import ASSIGN, COORDINATOR_STATUS, EVENT, REPLY, Topic, Topics
 from colonies_edge.transports.ports import Link, LinkFull
@@ -22,7 +22,8 @@ class Speaker:
     """Seals with the coordinator's key and publishes. Never waits: what a full link does not take is counted and
     dropped, since a caller resends, a lost assignment is noticed by its lease and a lost event by its number."""
 
-    def __init__(self, signer: Signer, link: Link, topics: Topics, epoch: str) -> None:
+    def __init__(self, signer: Signer, link: Link, topics: Topics, epoch: str, message_bytes_max: int) -> None:
+        self._message_bytes_max = message_bytes_max
         self._signer = signer
         self._link = link
         self._topics = topics
@@ -83,7 +84,11 @@ class Speaker:
             state=ONLINE if online else OFFLINE,
             epoch=self._epoch,
             ts=ts,
-            limits={"messagebytes": MESSAGE_BYTES_MAX, "freshnessms": FRESHNESS_S * 1000, "leasems": LEASE_S * 1000},
+            limits={
+                "messagebytes": self._message_bytes_max,
+                "freshnessms": FRESHNESS_S * 1000,
+                "leasems": LEASE_S * 1000,
+            },
         )
         signed_form = self._topics.signed_form(COORDINATOR_STATUS)
         return self._topics.coordinator_status(), seal_status(body, signed_form, self._signer)
