@@ -2,7 +2,7 @@
 
 # --- one message -----------------------------------------------------------------------------------------------------
 MESSAGE_BYTES_MAX = 262_144  # 256 KiB: MQTT brokers on small boards buffer whole messages; data belongs in a file store
-MESSAGE_BYTES_CEILING = 16_777_216  # what a coordinator may be set to: messages are held in memory whole, several at once
+MESSAGE_BYTES_CEILING = 16_777_216  # what a coordinator may be set to: it holds several whole messages in memory
 REPLY_BYTES_MAX = 1_048_576  # a process shows its spec, its input and its output, each of which came in a message
 JSON_DEPTH_MAX = 64  # the deepest honest message has about 10 levels; json and every walk over it recurse
 NUMBER_CHARS_MAX = 1_000  # int() of a decimal string is quadratic, and Python refuses 4,300 digits on output
