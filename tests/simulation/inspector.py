@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from colonies_edge.engine.outcome import Outcome, Request
 from tests.simulation import recount
 from tests.simulation.disks import MemoryDisk
+from tests.simulation.listening import Listening
 from tests.simulation.matching import Matching
 from tests.simulation.network import Up
 from tests.simulation.transitions import Transitions
@@ -32,6 +33,7 @@ class Inspector:
         self._world = world
         self._matching = Matching(world)
         self._transitions = Transitions(world)
+        self._listening = Listening(world)
         self._committed: View | None = None
         self._shift = 0  # the coordinator's time minus true time, as of the last commit
         self.looks = 0
@@ -47,6 +49,7 @@ class Inspector:
             self._judge_refusal(shell, up, outcome, old)
         started = self._transitions.step(up, outcome, old["processes"], shell.engine.tables.processes)
         self._matching.step(shell, up, outcome, started)
+        self._listening.step(up, outcome, old["processes"], shell.engine.tables.processes)
         self._world.auditor.decided(outcome)
         return outcome
 
@@ -89,6 +92,7 @@ class Inspector:
         shift = shell.clock.now_ns() - self._world.loop.now
         self._transitions.restarted(shift > self._shift, tables.processes)
         self._matching.restarted()
+        self._listening.restarted()
         self._world.auditor.shifted(shift - self._shift)
         self._shift = shift
         recount.indices(shell.engine)

@@ -16,6 +16,7 @@ from colonies_edge.engine.live import Live
 from colonies_edge.engine.offers import Offers
 from colonies_edge.engine.rows import ProcessRow
 from colonies_edge.engine.step import Step
+from colonies_edge.engine.subscriptions import Subscription, Subscriptions
 from colonies_edge.engine.tables import Tables
 from colonies_edge.engine.timers import Timer, Timers
 from colonies_edge.engine.waiting import Waiting
@@ -244,6 +245,14 @@ def a_refusal_that_changes_something() -> list[Change]:
     return [(door, "HANDLERS", {**door.HANDLERS, "closefailedmsg": hasty})]
 
 
+def events_of_failures_forgotten() -> list[Change]:
+    def concerning(subscriptions: Subscriptions, row: ProcessRow) -> Iterator[Subscription]:
+        return iter(()) if row.state is State.FAILED else heard(subscriptions, row)
+
+    heard = Subscriptions.concerning
+    return [(Subscriptions, "concerning", concerning)]
+
+
 # Found within a few histories, so that every test run can afford them.
 QUICK: list[Callable[[], list[Change]]] = [
     answers_forgotten_at_restart, refusals_not_remembered, leases_end_at_half_time, spoken_before_written,
@@ -254,5 +263,5 @@ QUICK: list[Callable[[], list[Change]]] = [
 ]  # fmt: skip
 RARE: list[Callable[[], list[Change]]] = [
     attempt_not_checked, leases_never_end, a_will_of_an_older_connection_counts, the_end_is_not_the_end,
-    removal_of_an_executor_leaves_its_work, a_refusal_that_changes_something,
+    removal_of_an_executor_leaves_its_work, a_refusal_that_changes_something, events_of_failures_forgotten,
 ]  # fmt: skip
