@@ -315,6 +315,28 @@ def test_without_the_owners_key_it_waits_to_be_approved(colony: LiveColony, capl
         logging.getLogger("colonies_edge.apps.executor").removeHandler(handler)
 
 
+def test_a_removed_executor_waits_until_it_is_welcome_again(colony: LiveColony) -> None:
+    worker = colony.executor(executorname="edge")
+    began, stopped = threading.Event(), threading.Event()
+
+    @worker.function
+    def work(ctx: Context) -> int:
+        began.set()
+        if ctx.attempt == 1:
+            ctx.wait_cancelled(60)
+            stopped.set()
+        return ctx.attempt
+
+    with working(worker), colony.client() as client:
+        process = client.submit("work", executortype="test")
+        assert began.wait(30)
+        colony.as_owner(lambda owner: owner.remove_executor("edge"))
+        assert stopped.wait(30)
+        colony.as_owner(lambda owner: owner.add_executor("edge", worker.identity, "test"))
+        colony.as_owner(lambda owner: owner.approve_executor("edge"))
+        assert process.wait(60).output == 2
+
+
 def test_it_keeps_its_own_key_between_starts(colony: LiveColony) -> None:
     first = colony.executor()
     assert colony.executor().identity == first.identity

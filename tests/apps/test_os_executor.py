@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from colonies_edge.apps.executor.os_command import Refused, Rules, environment, split_allow
+from colonies_edge.apps.executor.os_leftovers import Leftovers
 from colonies_edge.apps.executor.os_worker import OUTPUT_BYTES_MAX, Output
 from colonies_edge.client.ended import ProcessCancelled, ProcessFailed
 from colonies_edge.engine.ports import Settings
@@ -137,6 +139,37 @@ def test_the_whole_group_ends_with_its_process(colony: LiveColony, tmp_path: Pat
         pid = int(pids.read_text())
         while Path(f"/proc/{pid}").exists() and " Z " not in Path(f"/proc/{pid}/stat").read_text():
             pass
+
+
+def test_what_a_killed_executor_left_running_is_ended_at_its_next_start(colony: LiveColony, tmp_path: Path) -> None:
+    program = colony.program(
+        "from colonies_edge.apps import config\n"
+        "from colonies_edge.apps.executor import run_os_executor\n"
+        "run_os_executor(config.load())",
+        executortype="cli",
+        executorname="edge",
+    )
+    with colony.client() as client:
+        command = f"echo $$ > {tmp_path}/pid.new; mv {tmp_path}/pid.new {tmp_path}/pid; sleep 1000 & wait"
+        process = client.submit(command, executortype="cli", maxretries=0)
+        while not (tmp_path / "pid").exists():
+            assert process.refresh().state <= 1
+        ended(program, signal.SIGKILL)
+        pid = int((tmp_path / "pid").read_text())
+        assert Path(f"/proc/{pid}").exists()
+        with working(colony.os_executor(executorname="edge")):
+            with pytest.raises(ProcessFailed, match="Lease lost"):
+                process.wait(60)
+            while Path(f"/proc/{pid}").exists() and " Z " not in Path(f"/proc/{pid}/stat").read_text():
+                pass
+
+
+def test_a_number_that_belongs_to_somebody_else_now_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "commands").mkdir()
+    for name in (str(os.getpid()), "1", "999999999", "no number"):
+        (tmp_path / "commands" / name).write_text("some process")
+    Leftovers(tmp_path).end_all()
+    assert list((tmp_path / "commands").iterdir()) == []
 
 
 # Allowed programs only

@@ -134,8 +134,9 @@ class LiveColony:
     def executor(self, executortype: str = "test", **options: Any) -> Executor:
         return Executor.from_env(executortype=executortype, **{**self.settings(), **options})
 
-    def os_executor(self, executortype: str = "cli", **options: Any) -> OsExecutor:
-        return os_executor(config.load(self.settings(executortype=executortype)), **options)
+    def os_executor(self, executortype: str = "cli", executorname: str = "", **options: Any) -> OsExecutor:
+        settings = self.settings(executortype=executortype, executorname=executorname or None)
+        return os_executor(config.load(settings), **options)
 
     def program(self, text: str, **more: str) -> subprocess.Popen[str]:
         """A Python program of its own with the colony's settings in its environment."""

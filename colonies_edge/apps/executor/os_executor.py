@@ -9,6 +9,7 @@ from pathlib import Path
 
 from colonies_edge.apps.config import Config
 from colonies_edge.apps.executor.os_command import Rules, split_allow
+from colonies_edge.apps.executor.os_leftovers import Leftovers
 from colonies_edge.apps.executor.os_worker import CommandWorker
 from colonies_edge.apps.executor.service import Stopping, serve
 from colonies_edge.apps.executor.settings import GRACE_S, ExecutorSettings, gather
@@ -52,10 +53,13 @@ class OsExecutor:
         self._stopping.wish()
 
     def _worker(self) -> CommandWorker:
+        leftovers = Leftovers(self._settings.folder)
+        leftovers.end_all()  # the outbox is ours by now, so no other executor's commands are meant
         return CommandWorker(
             rules=self._rules,
             base_env=os.environ,
             own_env=self._about(),
+            leftovers=leftovers,
             workdir=self._workdir,
             private_key=self._settings.signer.private_key if self._pass_key else "",
         )

@@ -13,6 +13,7 @@ from pathlib import Path
 from colonies_edge.apps.executor.functions import RegisteredFunction
 from colonies_edge.apps.executor.jobs import Done, Failed, Job, Result
 from colonies_edge.apps.executor.os_command import Refused, Rules, environment
+from colonies_edge.apps.executor.os_leftovers import VARIABLE, Leftovers
 from colonies_edge.apps.executor.os_process import Ended, GroupProcess
 from colonies_edge.protocol.codec import dump_json
 
@@ -73,12 +74,14 @@ class CommandWorker:
         rules: Rules,
         base_env: Mapping[str, str],
         own_env: Mapping[str, str],
+        leftovers: Leftovers,
         workdir: Path | None = None,
         private_key: str = "",
     ) -> None:
         self._rules = rules
         self._base_env = base_env
         self._own_env = own_env
+        self._leftovers = leftovers
         self._workdir = workdir
         self._private_key = private_key
         self._tasks: set[asyncio.Task[None]] = set()
@@ -121,7 +124,7 @@ class CommandWorker:
         err = Output(job.notes.log, head_max=0, tail_max=ERROR_TAIL_BYTES)
         about = {
             **self._own_env,
-            "COLONIES_PROCESS_ID": job.processid,
+            VARIABLE: job.processid,
             "COLONIES_ATTEMPT": str(job.attempt),
         }
         env = environment(self._base_env, spec, about, private_key=self._private_key)
@@ -129,7 +132,8 @@ class CommandWorker:
             return Failed(errors=("stopped before it began",))
         process = GroupProcess(argv, env=env, cwd=folder, stdout=out.write, stderr=err.write)
         job.handle = process
-        return _judged(await process.wait(), out, err)
+        with self._leftovers.noted(process.pid, job.processid):
+            return _judged(await process.wait(), out, err)
 
 
 def _judged(ended: Ended, out: Output, err: Output) -> Result:
