@@ -55,6 +55,7 @@ class Runtime:
         self._recent: dict[Key, None] = {}
         self._lease_s = float(LEASE_S)
         self._member = False
+        self._ready_said = False  # in the log
         self._draining = False
         self._unready = asyncio.Event()  # something happened after which we have to say again that we are ready
         self._tasks: set[asyncio.Task[None]] = set()
@@ -67,8 +68,8 @@ class Runtime:
         """Work until `stop`; then finish what is held, for the grace time or until `hurry`."""
         caller, link = self._client.caller, self._client.link
         caller.on_push.append(self._on_push)
-        caller.on_epoch.append(lambda _: self._enter())
-        link.on_connect.append(self._enter)
+        caller.on_epoch.append(lambda _: self._reconnected())
+        link.on_connect.append(self._reconnected)
         self._enter()
         always = (self._stay_ready(), self._keep_leases(), self._watch_leases())
         keeping = [asyncio.create_task(coroutine) for coroutine in always]
@@ -76,7 +77,7 @@ class Runtime:
             await stop.wait()
             await self._drain(hurry)
         finally:
-            link.on_connect.remove(self._enter)
+            link.on_connect.remove(self._reconnected)
             await end_tasks((*keeping, *self._tasks))
             await self._reporter.close()
 
@@ -120,6 +121,10 @@ class Runtime:
     def _enter(self) -> None:
         self._unready.set()
 
+    def _reconnected(self) -> None:
+        self._ready_said = False
+        self._enter()
+
     async def _stay_ready(self) -> None:
         """One at a time, and once more when something happened meanwhile: a `readymsg` that was repeated on a new
         connection is answered from memory there, and counts for the old one only."""
@@ -139,7 +144,7 @@ class Runtime:
                 return
             except Forbidden as error:
                 _log.warning("not a member any more (%s); trying to become one again", error)
-                self._member = False
+                self._member = self._ready_said = False
             except NoConnection as error:
                 _log.info("not ready yet: %s", error)
             except ColoniesError as error:
@@ -163,7 +168,9 @@ class Runtime:
             job = self._jobs.get(held.processid)
             if job is not None and job.attempt == held.attempt:
                 self._drop(job, "the coordinator gave it to another, or it has ended")
-        _log.info("ready for %d processes", self._capacity)
+        if not self._ready_said:
+            self._ready_said = True
+            _log.info("ready for %d processes", self._capacity)
 
     def _holding(self) -> list[Held]:
         held = {(job.processid, job.attempt) for job in self._jobs.values()} | set(self._reporter.keys())
@@ -275,14 +282,17 @@ class Runtime:
     # -- leases
 
     async def _keep_leases(self) -> None:
-        """A heartbeat every third of a lease; without work every third of those, to notice that we were removed."""
+        """A heartbeat every third of a lease. Without work we say once a lease that we are ready: the coordinator may
+        have forgotten it, for example because we were removed and approved again."""
         beats = 0
         while True:
             await _until(_happens(self._pace_changed), None, self._lease_s / HEARTBEATS_PER_LEASE)
             self._pace_changed.clear()
             beats += 1
-            if self._member and (self._jobs or beats % HEARTBEATS_PER_LEASE == 0):
+            if self._jobs and self._member:
                 self._background(self._beat())
+            elif beats % HEARTBEATS_PER_LEASE == 0:
+                self._enter()
 
     async def _beat(self) -> None:
         named, sent_at = {job.processid: job.attempt for job in self._jobs.values()}, self._now()
