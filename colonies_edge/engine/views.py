@@ -7,6 +7,7 @@ from colonies_edge.engine.rows import Attr, ProcessRow, attribute_id
 from colonies_edge.engine.step import Step
 from colonies_edge.engine.tables import ENV, Tables, attributes_of
 from colonies_edge.protocol.codec import encode, format_time
+from colonies_edge.protocol.messages import ChangeServerId
 from colonies_edge.protocol.model import Attribute, Executor, FunctionSpec
 
 
@@ -74,6 +75,9 @@ def executor(tables: Tables, row: Executor) -> Executor:
 
 
 def echo(step: Step) -> Any:
-    """The request's own JSON: what messages that change an identity are answered with."""
+    """The request's own JSON: what messages that change an identity are answered with. Without the stamp (`mqtt.md` 2),
+    which upstream does not have; the new server owner stands under the key that is the stamp's elsewhere."""
     assert step.request is not None
-    return step.request.value
+    value = step.request.value
+    stamp = {"msgid", "ts", "forserverid" if value.get("msgtype") == ChangeServerId.msgtype else "serverid"}
+    return {key: item for key, item in value.items() if key not in stamp}

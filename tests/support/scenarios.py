@@ -71,11 +71,12 @@ def scenarios() -> Iterator[Scenario]:
         yield Scenario(name=path.stem, keys=data.get("keys", []), names=data.get("names", []), steps=data["steps"])
 
 
-def play(scenario: Scenario, world: World) -> None:
-    """Raises Mismatch at the first step whose reply is not as wanted."""
+def play(scenario: Scenario, world: World, suffix: str = "") -> None:
+    """Raises Mismatch at the first step whose reply is not as wanted. `suffix` keeps the names of scenarios apart that
+    are played in one world."""
     seen: dict[str, Any] = {
         "id": {key: world.identity(key) for key in [*scenario.keys, "server"]},
-        "name": {name: name for name in scenario.names},
+        "name": {name: f"{name}{suffix}" for name in scenario.names},
     }
     for number, step in enumerate(scenario.steps, 1):
         if "sleep" in step:
