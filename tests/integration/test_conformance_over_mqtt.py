@@ -25,6 +25,7 @@ from tests.support.site import Site
 
 SCENARIOS = [scenario for scenario in scenarios() if scenario.playable(HANDLERS)]
 PATIENCE_S = 60.0
+pytestmark = pytest.mark.long  # against the engine alone the same scenarios run with every pytest
 
 
 @pytest.fixture(scope="module", params=["embedded", "mosquitto"])
