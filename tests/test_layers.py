@@ -37,6 +37,8 @@ DOORS: dict[str, tuple[tuple[str, ...], str]] = {
     "sqlite3": (("storage/*",), "use the Store or History port of engine/ports.py"),
     "cryptography": (("apps/certificates.py",), "use apps.certificates; for signatures, colonies_edge.crypto"),
     "coincurve": (("crypto/native.py",), "use colonies_edge.crypto.identity"),
+    "boto3": (("client/s3.py",), "use the Depot port of client/depot.py"),
+    "botocore": (("client/s3.py",), "use the Depot port of client/depot.py"),
     "ctypes": (("crypto/native.py",), "use colonies_edge.crypto.identity"),
     "time": (("transports/system.py",), "be told the time; at the rim use transports.system.SystemClock"),
     "random": (("transports/system.py",), "be given luck; at the rim use transports.system"),

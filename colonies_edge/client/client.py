@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from colonies_edge.client.calls_files import FileCalls
 from colonies_edge.client.calls_members import MemberCalls
 from colonies_edge.client.calls_processes import ProcessCalls
 from colonies_edge.client.ended import ProcessCancelled, ProcessFailed
@@ -70,7 +71,7 @@ class Endpoint:
         return link
 
 
-class AsyncClient(MemberCalls, ProcessCalls):
+class AsyncClient(MemberCalls, ProcessCalls, FileCalls):
     """Use it in one asyncio loop: `async with AsyncClient(endpoint, signer, "lab") as client`.
 
     Refusals are ColoniesError with their status, silence is NoConnection.

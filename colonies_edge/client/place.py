@@ -78,7 +78,7 @@ class Place:
 
     @contextlib.contextmanager
     def folder(self, parts: Parts, *, make: bool = False) -> Iterator[int]:
-        """The descriptor of a folder below, made when it is missing. The root itself may be a link: it is the user's."""
+        """The descriptor of a folder below, with `make` made. The root itself may be a link: it is the user's."""
         if make:
             self.root.mkdir(parents=True, exist_ok=True)
         at = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
