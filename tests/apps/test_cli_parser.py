@@ -72,6 +72,28 @@ log get -e x --latest
 log get --executorname x -l
 log get -e x -f
 log get -e x --first
+fs sync -d x -l /x --dry --yes --keeplocal=false --syncplans --prvkey k
+fs sync --dir x --label /x --keeplocal
+fs clean -d x -l /x --dry --yes --cleanplans
+fs ls -l /x
+fs info -i {ID}
+fs info -l /x -n y
+fs get -i {ID} -d x
+fs get -l /x --name y --dir x
+fs remove --fileid {ID}
+fs remove -l /x -n y
+fs label ls
+fs label remove -l /x --yes
+fs snapshot create -l /x -n y
+fs snapshot create -l /x --snapshotname y
+fs snapshot ls
+fs snapshot info -i {ID}
+fs snapshot info -n y
+fs snapshot download -n y -d x
+fs snapshot download --snapshotid {ID} --dir x
+fs snapshot remove -i {ID}
+fs snapshot remove -n y
+fs snapshot removeall --yes
 server status
 server stats --serverprvkey k
 server alive
@@ -113,6 +135,11 @@ executor add --name x --type t
 dev --port 70000
 dev --port many
 workflow ls
+fs sync --keeplocal=maybe
+fs sync --driver s3
+fs get -l /x -n y
+fs label remove
+fs snapshot create -l /x
 cron add
 demon
 process psx

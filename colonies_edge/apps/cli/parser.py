@@ -24,6 +24,7 @@ GROUPS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "function": ("function", "submit functions, see and register what executors can do"),
         "process": ("process", "list, show and steer processes"),
         "attribute": ("attribute", "notes kept with a process"),
+        "fs": ("fs", "files of the colony: sync folders, list, fetch, snapshots"),
         "log": ("log", "logs of processes and executors"),
         "colony": ("colony", "add, list and count colonies"),
         "user": ("user", "add, list and remove users"),
@@ -38,7 +39,7 @@ GROUPS: Mapping[str, tuple[str, str]] = MappingProxyType(
 )
 
 # Words of other Colonies tools, so that a person who types one is told the truth instead of "unknown".
-NOT_HERE = frozenset({"workflow", "cron", "generator", "fs", "blueprint", "location", "cluster", "database", "monitor"})
+NOT_HERE = frozenset({"workflow", "cron", "generator", "blueprint", "location", "cluster", "database", "monitor"})
 
 
 class Parser(argparse.ArgumentParser):

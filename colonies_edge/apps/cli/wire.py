@@ -52,6 +52,11 @@ class Wire:
     def serverid(self) -> str:
         return self._client.serverid
 
+    @property
+    def client(self) -> AsyncClient:
+        """For commands that do more than ask: files."""
+        return self._client
+
     async def clock_offset_ms(self, colony: str) -> int | None:
         """The coordinator's time minus this machine's: a request from 1970 is answered with the right time, which the
         caller then keeps to. None when the coordinator did not answer with a time."""

@@ -1,0 +1,130 @@
+"""What the commands of `fs` have in common: flags, labels, the way to the bytes, and what they say while they move."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from colonies_edge.apps.cli.command import flag
+from colonies_edge.apps.cli.console import Console
+from colonies_edge.apps.cli.exits import Failed
+from colonies_edge.apps.cli.session import Declined, Session
+from colonies_edge.protocol.errors import UsageError
+
+if TYPE_CHECKING:
+    from colonies_edge.client.client import AsyncClient
+    from colonies_edge.client.files import Filer
+    from colonies_edge.client.place import Place
+    from colonies_edge.client.sync import Report
+
+_BAR_CELLS = 40
+
+DIR = flag("-d", "--dir", metavar="DIR", help="the folder (the current one)")
+LABEL = flag("-l", "--label", help="the label (what the folder's .cfs says)")
+NAME = flag("-n", "--name", metavar="NAME", help="the file's name")
+ID = flag("-i", "--fileid", metavar="ID", help="one version of a file")
+
+
+def boolean(text: str) -> bool:
+    if text.lower() in ("true", "yes", "1"):
+        return True
+    if text.lower() in ("false", "no", "0"):
+        return False
+    raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
+
+
+def place_of(session: Session) -> Place:
+    from colonies_edge.client.place import Place
+
+    return Place(Path(session.args.dir or "."))
+
+
+def label_of(session: Session) -> str:
+    """The flag, else what the folder was synced with last."""
+    from colonies_edge.client.labels import normal_label
+
+    place = place_of(session)
+    text = session.args.label or place.label()
+    if not text:
+        raise UsageError(f"name the label with -l: {place.root} has no .cfs that says it")
+    return normal_label(text)
+
+
+async def client_of(session: Session) -> AsyncClient:
+    session.config.need("colonyname")
+    return (await session.wire()).client
+
+
+async def filer_of(session: Session) -> Filer:
+    """New files go where the environment says: AWS_S3_ENDPOINT, else to the coordinator."""
+    from colonies_edge.client.files import Filer
+    from colonies_edge.client.s3 import S3Depot, S3Settings
+
+    found = S3Settings.from_environment(os.environ)
+    store = S3Depot(found) if found is not None else None
+    return Filer(await client_of(session), store)
+
+
+def agree(session: Session, question: str) -> None:
+    """A yes is enough for what can be undone."""
+    if session.args.yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError(f"{question} Nobody is there to ask (stdin is no terminal); add --yes if you mean it")
+    session.console.ask(f"{question} (yes,no): ")
+    if sys.stdin.readline().strip().lower() not in ("yes", "y"):
+        raise Declined("Nothing was changed")
+
+
+def judge(session: Session, report: Report, refused: list[str]) -> None:
+    """Say what did not work. Raises Failed if anything did not."""
+    for path in report.kept:
+        session.console.info(f"a local file that only you had is kept: {path}")
+    for text in (*refused, *report.failures):
+        session.console.warn(text)
+    if report.failures:
+        raise Failed(f"{len(report.failures)} of the files could not be moved; run it again when the cause is gone")
+    if refused:
+        raise Failed(f"{len(refused)} names were left out, everything else is done")
+
+
+class Bar:
+    """Progress on a terminal: drawn anew when the percentage changes; nothing elsewhere."""
+
+    def __init__(self, console: Console, total: int) -> None:
+        self._err = console.err
+        self._total = total
+        self._done = 0
+        self._shown = -1
+        self._visible = total > 0 and not console.quiet and not console.as_json and console.err.isatty()
+
+    def __call__(self, count: int) -> None:
+        self._done = min(self._total, self._done + count)
+        percent = 100 * self._done // max(1, self._total)
+        if self._visible and percent != self._shown:
+            self._shown = percent
+            cells = _BAR_CELLS * percent // 100
+            text = (
+                f"[{'#' * cells}{'.' * (_BAR_CELLS - cells)}] {percent:3d} %  {size(self._done)} of {size(self._total)}"
+            )
+            print(f"\r{text:<80}", file=self._err, end="", flush=True)
+
+    def close(self) -> None:
+        if self._shown >= 0:
+            print(file=self._err)
+        self._visible = False
+
+
+def size(count: int) -> str:
+    """Bytes as people read them."""
+    if count < 1024:
+        return f"{count} B"
+    value = float(count)
+    for unit in ("KiB", "MiB", "GiB"):
+        value /= 1024
+        if value < 1024:
+            return f"{value:.1f} {unit}"
+    return f"{value / 1024:.1f} TiB"
