@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,9 +16,7 @@ from colonies_edge.client.ended import ProcessCancelled, ProcessFailed
 from colonies_edge.client.folder_lock import FolderBusy
 from colonies_edge.engine.ports import Settings
 from colonies_edge.protocol.errors import UsageError
-from colonies_edge.protocol.model import State
-from tests.support.brokers import Mosquitto
-from tests.support.live_colony import LiveColony, ended, working
+from tests.support.live_colony import LiveColony, working
 
 FAST = Settings(lease_s=1.5, grace_s=1.0, pass_over_s=0.5)
 
@@ -290,12 +286,10 @@ def test_two_functions_of_one_name_are_refused(colony: LiveColony) -> None:
         worker.function(name="a")(lambda: None)
 
 
-def test_without_the_owners_key_it_waits_to_be_approved(colony: LiveColony, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.WARNING)
+def test_without_the_owners_key_it_waits_to_be_approved(colony: LiveColony) -> None:
     worker = colony.executor(colony_prvkey=None, prvkey=None, executorname="late")
     worker.function(name="hello")(lambda: "hello")
     said = threading.Event()
-    logging.getLogger("colonies_edge.apps.executor").addFilter(lambda record: True)
 
     class Listening(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
@@ -352,121 +346,3 @@ def test_two_programs_cannot_be_one_executor(colony: LiveColony) -> None:
             if list((colony.folder / "data" / "executors").rglob("outbox.lock")):
                 with working(colony.executor()):
                     pass
-
-
-# Bad days
-
-
-def test_a_result_survives_a_coordinator_that_is_away(colony: LiveColony) -> None:
-    worker = colony.executor()
-    began, finish = threading.Event(), threading.Event()
-
-    @worker.function
-    def work() -> str:
-        began.set()
-        finish.wait(30)
-        return "kept"
-
-    with working(worker):
-        with colony.client() as client:
-            processid = client.submit("work", executortype="test").id
-        assert began.wait(30)
-        colony.stop()
-        finish.set()
-        colony.start()
-        with colony.client() as client:
-            assert client.process(processid).wait(60).output == "kept"
-            assert client.process(processid).model.retries == 0
-
-
-def test_a_result_survives_a_broker_that_forgets(tmp_path: Path) -> None:
-    with Mosquitto() as broker, LiveColony(tmp_path, mqtt=broker.url) as colony:
-        worker = colony.executor()
-        began, finish = threading.Event(), threading.Event()
-
-        @worker.function
-        def work() -> str:
-            began.set()
-            finish.wait(30)
-            return "kept"
-
-        with working(worker), colony.client() as client:
-            process = client.submit("work", executortype="test")
-            assert began.wait(30)
-            broker.stop()
-            finish.set()
-            broker.start()
-            assert process.wait(60).output == "kept"
-
-
-PROGRAM = """
-import logging, sys
-from colonies_edge import Executor
-worker = Executor.from_env()
-
-@worker.function
-def work(ctx):
-    print("began", flush=True)
-    ctx.wait_cancelled(0.5)
-    return "done"
-
-worker.run()
-"""
-
-
-def test_sigterm_finishes_what_is_held_and_ends_well(colony: LiveColony) -> None:
-    program = colony.program(PROGRAM, executortype="test")
-    assert program.stdout is not None
-    with colony.client() as client:
-        process = client.submit("work", executortype="test")
-        assert program.stdout.readline() == "began\n"
-        assert ended(program, signal.SIGTERM) == 0
-        assert process.wait(30).output == "done"
-
-
-def test_work_that_is_not_finished_in_time_is_given_back(colony: LiveColony) -> None:
-    began = threading.Event()
-    first = colony.executor(executorname="first", grace_s=0.1)
-
-    @first.function
-    def work(ctx: Context) -> str:
-        began.set()
-        ctx.wait_cancelled(60)
-        return "first"
-
-    with colony.client() as client:
-        with working(first):
-            process = client.submit("work", executortype="test")
-            assert began.wait(30)
-        assert process.refresh().state is State.WAITING
-        assert process.model.retries == 0
-        second = colony.executor(executorname="second")
-        second.function(name="work")(lambda: "second")
-        with working(second):
-            assert process.wait(30).output == "second"
-
-
-def test_a_killed_executor_brings_its_result_when_it_is_back(colony: LiveColony) -> None:
-    """Power goes after the work is done and before anybody has heard of it."""
-    program = colony.program(PROGRAM, executortype="test", executorname="edge")
-    assert program.stdout is not None
-    with colony.client() as client:
-        processid = client.submit("work", executortype="test").id
-    assert program.stdout.readline() == "began\n"
-    colony.stop()
-    outbox = next((colony.folder / "data" / "executors").rglob("outbox.jsonl"))
-    while processid not in outbox.read_text():
-        pass
-    ended(program, signal.SIGKILL)
-    colony.start()
-    worker = colony.executor(executorname="edge")
-    worker.function(name="work")(lambda: "run again")
-    with working(worker), colony.client() as client:
-        process = client.process(processid).wait(60)
-        assert process.output == "done"
-    assert _puts(outbox) == 0
-
-
-def _puts(outbox: Path) -> int:
-    lines = [json.loads(line[9:]) for line in outbox.read_text().splitlines()]
-    return sum("put" in line for line in lines) - sum("done" in line for line in lines)
