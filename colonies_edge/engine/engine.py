@@ -10,6 +10,7 @@ from colonies_edge.engine import (
     channels,
     crons,
     executing,
+    executors,
     files,
     functions,
     generators,
@@ -163,6 +164,8 @@ class Engine(Carrier):
                 raise Forbidden(f"invalid rpcMsg.PayloadType: {request.payloadtype}")
             if rule.role is not Role.ANYBODY:
                 self._check_stamp(request, rule, message, now)
+                if request.caller in self.tables.away:
+                    saying = self._welcome_back(request.caller, now)
                 msgid = message.msgid if request.stamped else msgid
                 if rule.memory is not Memory.NONE and self._repeat(request, msgid, saying):
                     return saying.outcome()
@@ -170,6 +173,13 @@ class Engine(Carrier):
             self._refuse(request, msgid, error, saying)
             return saying.outcome()
         return self._decide(request, msgid, rule, handler, message, saying, now)
+
+    def _welcome_back(self, executorid: str, now: int) -> Saying:
+        """A silent executor is heard again, with a fresh message of its own: first it is what it was."""
+        step, saying = Step(self._live, self._history, now), Saying()
+        executors.welcome_back(step, executorid)
+        self._carry_out(step, saying)
+        return saying
 
     def _check_stamp(self, request: Request, rule: Rule, message: Any, now: int) -> None:
         if message.serverid and message.serverid != self.tables.identity:
@@ -274,7 +284,7 @@ class Engine(Carrier):
     def _sweep(self, step: Step) -> None:
         for executor in tuple(self.tables.executors.values()):
             if not executing.is_alive(step, executor):
-                membership.unregister(step, executor)
+                executors.sweep(step, executor)
         every = self.settings.stale_executor_s / SWEEPS_PER_STALE_TIME
         self._live.timers.set(self._live.after(every), Timer.SWEEP, "")
 

@@ -7,7 +7,7 @@ from typing import Any
 from colonies_edge.engine import lifecycle
 from colonies_edge.engine.functions import forget_functions
 from colonies_edge.engine.names import require_identity, require_name, require_text
-from colonies_edge.engine.rows import PresenceRow
+from colonies_edge.engine.rows import AwayRow, PresenceRow
 from colonies_edge.engine.schedule_owners import hand_over_schedule
 from colonies_edge.engine.step import Handler, Step
 from colonies_edge.engine.views import echo
@@ -72,15 +72,39 @@ def _put_away(step: Step, executorid: str) -> None:
         step.draft.drop("executors", executorid)
     if executorid in step.tables.heard:
         step.draft.drop("presence", executorid)
+    _decide_for_good(step, executorid)
+
+
+def _decide_for_good(step: Step, executorid: str) -> None:
+    """The owner has spoken: a silent one does not get back what it was by itself any more."""
+    if executorid in step.tables.away:
+        step.draft.drop("away", executorid)
 
 
 def unregister(step: Step, executor: Executor) -> None:
     """The row stays visible; the executor's functions go, and its work goes back to the queue. Nothing if it is so."""
+    _decide_for_good(step, executor.executorid)
     if executor.state == ExecutorState.UNREGISTERED:
         return
     step.draft.patch("executors", executor.executorid, state=int(ExecutorState.UNREGISTERED))
     forget_functions(step, executor)
     lifecycle.requeue_removed(step, executor.executorid)
+
+
+def sweep(step: Step, executor: Executor) -> None:
+    """A silent executor is unregistered (7.1), but not for good as upstream does it: a gateway that was a day behind a
+    broken line is what it was as soon as it is heard again, and its functions are still known."""
+    if executor.state == ExecutorState.UNREGISTERED:
+        return
+    step.draft.put("away", executor.executorid, AwayRow(state=executor.state))
+    step.draft.patch("executors", executor.executorid, state=int(ExecutorState.UNREGISTERED))
+    lifecycle.requeue_removed(step, executor.executorid)
+
+
+def welcome_back(step: Step, executorid: str) -> None:
+    """It is heard again."""
+    step.draft.patch("executors", executorid, state=step.tables.away[executorid].state)
+    step.draft.drop("away", executorid)
 
 
 def _named(step: Step, name: str, failure: str) -> Executor:
@@ -94,6 +118,7 @@ def approve_executor(step: Step, message: ApproveExecutor) -> dict[str, Any]:
     """From any state; a removed one is back."""
     executor = _named(step, message.executorname, "Failed to approve executor")
     step.draft.patch("executors", executor.executorid, state=int(ExecutorState.APPROVED))
+    _decide_for_good(step, executor.executorid)
     return {}
 
 
@@ -101,6 +126,7 @@ def reject_executor(step: Step, message: RejectExecutor) -> dict[str, Any]:
     """From any state. It may not close what it runs any more, so that goes back to the queue."""
     executor = _named(step, message.executorname, "Failed to reject executor")
     step.draft.patch("executors", executor.executorid, state=int(ExecutorState.REJECTED))
+    _decide_for_good(step, executor.executorid)
     lifecycle.requeue_removed(step, executor.executorid)
     return {}
 

@@ -112,6 +112,13 @@ class PauseRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AwayRow:
+    """An executor that was unregistered because it was silent: the state that it gets back when it is heard."""
+
+    state: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TallyRow:
     """How much of a colony is in the archive.
 
@@ -191,6 +198,7 @@ TABLES: dict[str, type] = {
     "snapshots": Snapshot,  # by snapshot id
     "logs": LogEntry,  # by time stamp in ns, 20 digits
     "pauses": PauseRow,  # by colony name
+    "away": AwayRow,  # by executor id
     "tallies": TallyRow,  # by colony name
     "answers": AnswerRow,  # by caller/msgid
     "presence": PresenceRow,  # by executor id

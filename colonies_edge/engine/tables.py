@@ -9,7 +9,17 @@ from colonies_edge.engine.blueprints_index import BlueprintIndex
 from colonies_edge.engine.channel_index import ChannelIndex
 from colonies_edge.engine.files_index import FilesIndex
 from colonies_edge.engine.outcome import Kind, Write
-from colonies_edge.engine.rows import Attr, ClockStep, GraphRow, ProcessRow, Purge, ServerRow, TallyRow, attribute_id
+from colonies_edge.engine.rows import (
+    Attr,
+    AwayRow,
+    ClockStep,
+    GraphRow,
+    ProcessRow,
+    Purge,
+    ServerRow,
+    TallyRow,
+    attribute_id,
+)
 from colonies_edge.engine.schedule_index import ScheduleIndex
 from colonies_edge.engine.workflows_index import GraphIndex
 from colonies_edge.protocol.codec_revise import revised
@@ -41,6 +51,7 @@ class Tables:
         self.graphs: dict[str, GraphRow] = {}
         self.logs: dict[str, LogEntry] = {}
         self.pauses: dict[str, Any] = {}
+        self.away: dict[str, AwayRow] = {}
         self.tallies: dict[str, TallyRow] = {}
         self.heard: dict[str, int] = {}  # executor id -> ns; in the journal only when it is set back
         self.schedule = ScheduleIndex()
@@ -54,6 +65,7 @@ class Tables:
             "graphs": self.graphs,
             "logs": self.logs,
             "pauses": self.pauses,
+            "away": self.away,
             "tallies": self.tallies,
             **self.schedule.by_name,
         }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from colonies_edge.protocol.model import ExecutorState, State
@@ -20,6 +22,40 @@ def test_a_silent_executor_is_unregistered_after_ten_minutes() -> None:
     assert state_of(calls) is ExecutorState.APPROVED
     calls.pass_time(61 * SECOND)
     assert state_of(calls) is ExecutorState.UNREGISTERED
+
+
+@pytest.mark.parametrize("checkpoint", [None, True, False])
+def test_a_silent_one_is_what_it_was_when_it_is_heard_again(checkpoint: bool | None) -> None:
+    calls = lab()
+    calls.do("worker", "addfunctionmsg", fun={"executorname": "worker", "colonyname": LAB, "funcname": "echo"})
+    calls.pull()
+    calls.pass_time(86_400 * SECOND)
+    assert state_of(calls) is ExecutorState.UNREGISTERED
+    if checkpoint is not None:
+        calls.restart(checkpoint=checkpoint)
+    assert calls.do("worker", "getcolonymsg", colonyname=LAB)["name"] == LAB
+    assert state_of(calls) is ExecutorState.APPROVED
+    assert len(calls.do("worker", "getfunctionsmsg", colonyname=LAB, executorname="worker")) == 1
+
+
+@pytest.mark.parametrize("word", ["remove", "reject"])
+def test_what_the_owner_said_of_a_silent_one_stands(word: str) -> None:
+    calls = lab()
+    calls.pull()
+    calls.pass_time(86_400 * SECOND)
+    calls.do("owner", f"{word}executormsg", colonyname=LAB, executorname="worker")
+    assert calls.refused("worker", "getcolonymsg", colonyname=LAB)[0] == 403
+
+
+def test_a_silent_one_that_waited_for_approval_waits_for_it_again() -> None:
+    calls = lab()
+    calls.pull()
+    calls.engine.tables.executors[identity("worker")] = replace(
+        calls.engine.tables.executors[identity("worker")], state=int(ExecutorState.PENDING)
+    )
+    calls.pass_time(86_400 * SECOND)
+    assert calls.refused("worker", "getcolonymsg", colonyname=LAB)[0] == 403
+    assert state_of(calls) is ExecutorState.PENDING
 
 
 def test_one_that_never_asked_for_work_is_not_silent() -> None:
