@@ -86,7 +86,7 @@ class Planner:
     async def sync(self, *, keeplocal: bool = True) -> SyncPlan:
         """What to move so that both sides have everything. Deletions are never passed on."""
         local = {parts: listing async for parts, listing in self._walk(())}
-        labels = await self._labels()
+        labels = {parts for parts in await self._labels() if self._has_room(parts, local)}
         plan = SyncPlan(label=self._label, keeplocal=keeplocal, refused=self._refused)
         folders: dict[Parts, set[str]] = {}
         for parts in (*local, *labels):
@@ -138,6 +138,16 @@ class Planner:
             except UnsafeName as unsafe:
                 self._refused.append(f"label {label.name!r}: {unsafe}")
         return found
+
+    def _has_room(self, parts: Parts, local: dict[Parts, Listing]) -> bool:
+        """Nothing else has the name of the folder or of one above it: a file, or a link that leads who knows where."""
+        for depth, name in enumerate(parts):
+            listing = local.get(parts[:depth], Listing())
+            if name in listing.files or name in listing.others:
+                label, path = label_of(self._label, parts), self._place.path(parts[: depth + 1])
+                self._refused.append(f"label {label!r}: {path} is not a folder")
+                return False
+        return True
 
     async def _folder(
         self, parts: Parts, label: str, local: Listing, remote: list[FileData], folders: set[str]

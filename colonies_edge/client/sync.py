@@ -47,10 +47,8 @@ class _Syncing:
 
     async def run(self) -> Report:
         for folder in self._plan.folders:
-            if not folder.empty:
-                await asyncio.to_thread(
-                    self._place.write_label, folder.parts, dump_json({"label": folder.label}) + "\n"
-                )
+            if not folder.empty or not folder.parts:  # the top always: it is where a person types `fs sync` next time
+                await self._write_label(folder)
         replace = self._upload if self._plan.keeplocal else self._download
         work = [
             (kind, folder, item)
@@ -59,6 +57,13 @@ class _Syncing:
         ]
         await at_once([self._guarded(kind, folder, item) for kind, folder, item in work])
         return self._report
+
+    async def _write_label(self, folder: FolderPlan) -> None:
+        try:
+            text = dump_json({"label": folder.label}) + "\n"
+            await asyncio.to_thread(self._place.write_label, folder.parts, text)
+        except (UnsafeName, OSError) as error:  # a help for the next time; the files may work all the same
+            self._report.failures.append(f"{self._place.path(folder.parts, '.cfs')}: {explained(error)}")
 
     async def _guarded(
         self, move: Callable[[FolderPlan, Item], Coroutine[Any, Any, None]], folder: FolderPlan, item: Item

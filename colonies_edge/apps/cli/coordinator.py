@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from colonies_edge.apps.cli.command import Command, Group, flag
 from colonies_edge.apps.cli.config import without_password
 from colonies_edge.apps.cli.console import PROGRAM
-from colonies_edge.apps.cli.numbers import count, listen_address
+from colonies_edge.apps.cli.numbers import byte_size, count, listen_address
 from colonies_edge.apps.cli.session import Session
 from colonies_edge.apps.config import COORDINATOR_FOLDER, ENVIRONMENT, FLAG, tls_of
 from colonies_edge.protocol.errors import ColoniesError, NoConnection, UsageError
-from colonies_edge.protocol.limits import MESSAGE_BYTES_CEILING, MESSAGE_BYTES_MAX
+from colonies_edge.protocol.limits import BLOB_QUOTA_BYTES, MESSAGE_BYTES_CEILING, MESSAGE_BYTES_MAX
 
 if TYPE_CHECKING:
     from colonies_edge.apps.coordinator import Options, Running
@@ -62,6 +62,7 @@ def _options(session: Session) -> Options:
         topic_root=config.topic_root,
         tls=tls_of(config),
         message_bytes_max=args.message_kib * 1024 if args.message_kib else MESSAGE_BYTES_MAX,
+        file_quota=args.file_quota or BLOB_QUOTA_BYTES,
         durability="always" if args.sync_ms is None else args.sync_ms,
     )
 
@@ -102,6 +103,12 @@ GROUP = Group(
                     type=count(MESSAGE_BYTES_CEILING // 1024),
                     metavar="KIB",
                     help="the largest message (256); a workflow of thousands of nodes needs more",
+                ),
+                flag(
+                    "--file-quota",
+                    type=byte_size,
+                    metavar="SIZE",
+                    help="how much the files of one colony may take of the disk (4GiB)",
                 ),
                 flag(
                     "--sync-ms",

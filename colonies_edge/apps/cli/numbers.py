@@ -6,6 +6,9 @@ import argparse
 import re
 from collections.abc import Callable
 
+from colonies_edge.protocol.errors import BadRequest
+from colonies_edge.protocol.quantities import bytes_of
+
 _IDENTITY = re.compile(r"[0-9a-fA-F]{64}")
 
 
@@ -26,6 +29,17 @@ def count(most: int, least: int = 1) -> Callable[[str], int]:
         return value
 
     return read
+
+
+def byte_size(text: str) -> int:
+    """`500M`, `4GiB`, or plain bytes."""
+    try:
+        found = number(text) if text.isdigit() else bytes_of(text)
+    except BadRequest:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size like 500M or 4GiB") from None
+    if found <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size")
+    return found
 
 
 def port(text: str) -> int:
