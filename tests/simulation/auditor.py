@@ -31,6 +31,7 @@ class Verdict:
     digest: str
     at: int
     epoch: int
+    doubtful: bool = False  # the coordinator may have forgotten it, through no fault of its own
 
 
 @dataclass(slots=True)
@@ -58,6 +59,7 @@ class Auditor:
         self._messages: dict[tuple[str, str], dict[str, Any]] = {}
         self._verdicts: dict[tuple[str, str], Verdict] = {}
         self._decided: dict[tuple[str, str], int] = {}
+        self._fresh: set[tuple[str, str]] = set()  # decided by this coordinator, and not said yet
         self._signed: dict[tuple[str, str], int] = {}
         self._started = 0
         self._received: set[tuple[str, str]] = set()
@@ -108,14 +110,16 @@ class Auditor:
             forgotten = reply.error and reply.value["status"] in NOT_REMEMBERED
             if not forgotten and self.first_time(reply.route.party, reply.msgid):
                 self._decided[reply.route.party, reply.msgid] = self._world.loop.now
+                self._fresh.add((reply.route.party, reply.msgid))
 
     # What was said
 
     def said(self, outcome: Outcome, shell: Shell) -> None:
         """The coordinator speaks, to whoever may hear it."""
-        fresh = {(record.caller, record.msgid) for record in outcome.records}
         for reply in outcome.replies:
-            self._said_reply(reply, shell.epoch, (reply.route.party, reply.msgid) in fresh)
+            key = reply.route.party, reply.msgid
+            self._said_reply(reply, shell.epoch, key in self._fresh)
+            self._fresh.discard(key)
         for push in outcome.pushes:
             self._said_push(push)
         for event in outcome.events:
@@ -146,7 +150,7 @@ class Auditor:
         now = self._world.loop.now
         if earlier is not None and (status, digest) == (earlier.status, earlier.digest):
             return False
-        if earlier is None or now - earlier.at > REMEMBER_S * SECOND:
+        if earlier is None or earlier.doubtful or now - earlier.at > REMEMBER_S * SECOND:
             self._verdicts[key] = Verdict(status, digest, now, epoch)
             return True
         volatile = RULES[message["msgtype"]].memory is Memory.VOLATILE and earlier.status
@@ -176,7 +180,7 @@ class Auditor:
             known.cancelled = True
         elif msgtype == "removeprocessmsg":
             self._of(message["processid"]).removed = True
-        elif msgtype == "readymsg":
+        elif msgtype == "readymsg" and fresh:
             self._learn_ready(reply, caller)
         elif msgtype in ("pauseassignmentsmsg", "resumeassignmentsmsg"):
             self._paused = msgtype == "pauseassignmentsmsg"
@@ -245,16 +249,15 @@ class Auditor:
             self._decided = {key: at - by_ns for key, at in self._decided.items()}
             for verdict in self._verdicts.values():
                 verdict.at -= by_ns
-        self._verdicts = {
-            key: verdict
-            for key, verdict in self._verdicts.items()
-            if not by_ns or (by_ns < 0 and RULES[self._messages[key]["msgtype"]].memory is Memory.DURABLE)
-        }
+        for key, verdict in self._verdicts.items():
+            durable = RULES[self._messages[key]["msgtype"]].memory is Memory.DURABLE
+            verdict.doubtful = verdict.doubtful or by_ns > 0 or (by_ns < 0 and not durable)
 
     def restarted(self, shell: Shell) -> None:
         """Subscriptions and what was decided in memory only are forgotten."""
         self._events.clear()
         self._started = self._world.loop.now
+        self._fresh.clear()
         answers = shell.engine._answers
         answers.forget_old(shell.engine._live.steady)
         self._decided = {key: at for key, at in self._decided.items() if answers.get(*key) is not None}

@@ -64,7 +64,8 @@ class Inspector:
         """All that was decided is on the disk."""
         self._committed = view_of(shell)
         self._transitions.committed()
-        self._shift = shell.clock.now_ns() - self._world.loop.now
+        # Without a step that the engine was not told of: a crash before that makes it a step while nobody looked.
+        self._shift = shell.clock.now_ns() - shell.clock._step - self._world.loop.now
 
     def committed_in_part(self) -> None:
         """A crash came in between: nobody can say what is on the disk."""

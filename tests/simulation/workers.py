@@ -70,7 +70,7 @@ class Worker(Party):
 
 
 class Pushed(Worker):
-    """An executor of `mqtt.md` 4. A zombie stops nothing that it should stop, and says so later."""
+    """An executor of `PROTOCOL.md` 4. A zombie stops nothing that it should stop, and says so later."""
 
     def __init__(self, world: World, name: str, kind: str, location: str, capacity: int) -> None:
         super().__init__(world, name, kind, location, capacity)
