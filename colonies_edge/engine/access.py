@@ -74,7 +74,7 @@ def authorise(step: Step, rule: Rule, message: Any) -> None:
 
 
 def _check_topic(step: Step, rule: Rule) -> None:
-    """A colony named in the payload must be the one of the topic (`mqtt.md` 1); `_` and plain HTTP name none."""
+    """A colony named in the payload must be the one of the topic (`PROTOCOL.md` 1); `_` and plain HTTP name none."""
     route = step.request.route if step.request is not None else None
     if route is None or route.colony in ("", "_") or rule.target is None or rule.target.of:
         return
@@ -265,7 +265,7 @@ RULES: dict[str, Rule] = {
         target=Target(of="process", path="parentprocessid", missing=(404, "Process with Id {} not found")),
         memory=_DURABLE,
     ),
-    # Executors at work (mqtt.md 4)
+    # Executors at work (PROTOCOL.md 4)
     "readymsg": Rule(role=Role.MEMBER, target=_colony(), memory=_VOLATILE),
     "heartbeatmsg": Rule(role=Role.MEMBER, target=_colony(), memory=_VOLATILE),
     "releaseprocessmsg": Rule(

@@ -17,7 +17,7 @@ class Role(str, Enum):
 
 
 class Memory(str, Enum):
-    """What a repeated call finds (`mqtt.md` 2, exactly one effect)."""
+    """What a repeated call finds (`PROTOCOL.md` 2, exactly one effect)."""
 
     NONE = "none"  # a read: saying it again has no effect
     VOLATILE = "volatile"  # effect dies with the process: remembered in memory, refused when stamped before the start

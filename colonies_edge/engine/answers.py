@@ -1,4 +1,4 @@
-"""What was answered before: a repeated call gets the same answer and changes nothing (`mqtt.md` 2)."""
+"""What was answered before: a repeated call gets the same answer and changes nothing (`PROTOCOL.md` 2)."""
 
 from collections import deque
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The one door of the engine: requests and time in, decisions out (`architecture.md` 2)."""
+"""The one door of the engine: requests and time in, decisions out (`docs/ARCHITECTURE.md`)."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Executors at work: asking for it, being ready for it, staying alive, giving it back (`mqtt.md` 4)."""
+"""Executors at work: asking for it, being ready for it, staying alive, giving it back (`PROTOCOL.md` 4)."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Leases of pushed work: how long an executor may be silent before its work is given to another (`mqtt.md` 4)."""
+"""Leases of pushed work: how long an executor may be silent before its work is given to another (`PROTOCOL.md` 4)."""
 
 from dataclasses import dataclass
 

@@ -133,7 +133,7 @@ def requeue_removed(step: Step, executorid: str) -> None:
 
 
 def withdraw(step: Step, row: ProcessRow, reason: str) -> None:
-    """Tell the executor to stop and forget this attempt (`mqtt.md` 4); pulled work has nobody who listens."""
+    """Tell the executor to stop and forget this attempt (`PROTOCOL.md` 4); pulled work has nobody who listens."""
     if row.leased:
         value = {"processid": row.processid, "attempt": row.attempt, "reason": reason}
         step.pushes.append(

@@ -9,7 +9,7 @@ from colonies_edge.protocol.envelope import Envelope
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """Where an answer goes: one connection of one party, below one colony (`mqtt.md` 1)."""
+    """Where an answer goes: one connection of one party, below one colony (`PROTOCOL.md` 1)."""
 
     colony: str
     party: str

@@ -149,7 +149,7 @@ def get_process_hist(step: Step, message: GetProcessHist) -> list[Any]:
 
 
 def close_successful(step: Step, message: CloseSuccessful) -> dict[str, Any]:
-    """The executor's verdict: done (4.9; with `attempt`, `mqtt.md` 4)."""
+    """The executor's verdict: done (4.9; with `attempt`, `PROTOCOL.md` 4)."""
     row = _closable(step, message, "successful", State.SUCCESS)
     if row is None:
         return {}

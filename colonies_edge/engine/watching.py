@@ -1,4 +1,4 @@
-"""Subscribing to processes (`protocol-core.md` 6, over MQTT `mqtt.md` 3)."""
+"""Subscribing to processes (`protocol-core.md` 6, over MQTT `PROTOCOL.md` 3)."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""The password with which an identity connects to the embedded broker (`mqtt.md` 5): signed, fresh, used once."""
+"""The password with which an identity connects to the embedded broker (`PROTOCOL.md` 5): signed, fresh, used once."""
 
 import base64
 import binascii

@@ -1,4 +1,4 @@
-"""Envelopes: what is signed, by whom, and how it is written (`protocol-core.md` 1.2, 1.4, `mqtt.md` 2, 3)."""
+"""Envelopes: what is signed, by whom, and how it is written (`protocol-core.md` 1.2, 1.4, `PROTOCOL.md` 2, 3)."""
 
 import base64
 import binascii
@@ -113,7 +113,7 @@ def seal_reply(
 
 
 def reply_text(payloadtype: str, msgid: str, ts: int, error: bool, topic: str, payload: str) -> bytes:
-    """The signed text of `mqtt.md` 3. A line break inside a part would make two texts out of one: ValueError."""
+    """The signed text of `PROTOCOL.md` 3. A line break inside a part would make two texts out of one: ValueError."""
     parts = (payloadtype, msgid, str(ts), "1" if error else "0", topic, payload)
     if any("\n" in part for part in parts):
         raise ValueError("a part of a reply holds a line break")

@@ -245,7 +245,7 @@ def encode_message(message: Message | Withdraw) -> dict[str, Any]:
 
 
 def stamped(message: dict[str, Any], *, msgid: str, ts: int, serverid: str = "") -> dict[str, Any]:
-    """A copy of a message with the fields of `mqtt.md` 2, the server's under the key that is free in this message."""
+    """A copy of a message stamped (`PROTOCOL.md` 2), the server under the key that is free in this message."""
     result = {**message, "msgid": msgid, "ts": ts}
     if serverid:
         result["forserverid" if message.get("msgtype") == ChangeServerId.msgtype else "serverid"] = serverid

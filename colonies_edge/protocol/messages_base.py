@@ -1,4 +1,4 @@
-"""What every message carries besides its own fields: the three fields of `mqtt.md` 2 that Colonies servers ignore."""
+"""What every message carries besides its own: the three fields of `PROTOCOL.md` 2 that Colonies servers ignore."""
 
 import re
 from dataclasses import dataclass, field

@@ -1,5 +1,5 @@
 """Messages about processes, their attributes, logs, subscriptions (`protocol-core.md` 4, 6, `protocol-rest.md` 5), and
-those between coordinator and executors (`mqtt.md` 4); `messages.py` is the door."""
+those between coordinator and executors (`PROTOCOL.md` 4); `messages.py` is the door."""
 
 from dataclasses import dataclass, field
 from typing import Any, ClassVar

@@ -1,4 +1,4 @@
-"""Retained status bodies (`mqtt.md` 1): readable in any MQTT browser, and signed for the topic they stand on."""
+"""Retained status bodies (`PROTOCOL.md` 1): readable in any MQTT browser, and signed for the topic they stand on."""
 
 from dataclasses import dataclass, field
 from typing import Any, TypeVar

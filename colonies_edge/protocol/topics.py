@@ -1,4 +1,4 @@
-"""Topics: one grammar for building and parsing, and who may use which (`mqtt.md` 1). The only place for slashes."""
+"""Topics: one grammar for building and parsing, and who may use which (`PROTOCOL.md` 1). The only place for slashes."""
 
 import re
 from dataclasses import dataclass

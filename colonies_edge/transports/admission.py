@@ -1,4 +1,4 @@
-"""Who may connect to the embedded broker: the signed password of an identity, fresh and used once (`mqtt.md` 5)."""
+"""Who may connect to the embedded broker: the signed password of an identity, fresh and used once (`PROTOCOL.md` 5)."""
 
 from __future__ import annotations
 

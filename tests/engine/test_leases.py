@@ -1,4 +1,4 @@
-"""Pushed work and its leases: `mqtt.md` 4, and when work that nobody speaks of goes to somebody else."""
+"""Pushed work and its leases: `PROTOCOL.md` 4, and when work that nobody speaks of goes to somebody else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files with their bytes at a real coordinator: broken links, pulled plugs, hostile names, quotas, what is forgotten."""
+"""Files with their bytes at a real coordinator: broken links, pulled plugs, hostile names, quotas, forgetting."""
 
 from __future__ import annotations
 

@@ -256,7 +256,7 @@ class Coordinator:
         if topic.channel == STATUS:
             return self._presence(topic, delivery.payload, now)
         if delivery.retain:
-            # Work is never retained (mqtt.md 1): whoever retained this wants it to be done again at every start.
+            # Work is never retained (PROTOCOL.md 1): whoever retained this wants it to be done again at every start.
             self.rim.counts["retained request"] += 1
             return None
         request = self.rim.request(topic, delivery.payload, now)

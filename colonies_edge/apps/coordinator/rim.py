@@ -19,7 +19,7 @@ RESULT_TYPES = ("closesuccessfulmsg", "closefailedmsg")
 
 
 class Rim:
-    """Checks of `mqtt.md` 1 that need no state of the colony but "is this identity known?".
+    """Checks of `PROTOCOL.md` 1 that need no state of the colony but "is this identity known?".
 
     `counts` says how many deliveries were dropped or refused, by reason; `doctor` and the log show it.
     """
