@@ -75,8 +75,11 @@ def executor(tables: Tables, row: Executor) -> Executor:
 
 
 def echo(step: Step) -> Any:
-    """The request's own JSON: what messages that change an identity are answered with. Without the stamp
-    (`PROTOCOL.md` 2), which upstream does not have; the new server owner stands under the key that is the stamp's elsewhere."""
+    """The request's own JSON: what messages that change an identity are answered with.
+
+    Without the stamp (`PROTOCOL.md` 2), which upstream does not have; the new server owner stands under the key that is
+    the stamp's elsewhere.
+    """
     assert step.request is not None
     value = step.request.value
     stamp = {"msgid", "ts", "forserverid" if value.get("msgtype") == ChangeServerId.msgtype else "serverid"}
