@@ -73,6 +73,7 @@ class Coordinator:
         self._checkpointer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
         self._checkpointing: asyncio.Future[None] | None = None
         self._checkpoint_after_ns = 0
+        self._decided_ns = 0  # the time of the last decision
         self._waiting: deque[Delivery] = deque()
         self._failure: asyncio.Future[None] | None = None
         self._started = self._stopped = False
@@ -86,7 +87,7 @@ class Coordinator:
         for note in found.notes:
             _log.warning("%s", note)
         self._clock = CoordinatorClock(found.floor_ns)
-        now = self._clock.now_ns()
+        now = self._decided_ns = self._clock.now_ns()
         self.engine.restore(found.rows, found.records, now)
         self.keeper.load(self.engine.tables.files_index, found.damage)
         if found.damage:
@@ -218,9 +219,13 @@ class Coordinator:
         return min(longest_s, max(0.0, (deadline - self._clock.now_ns()) / 1e9))
 
     def _decide_batch(self, batch: Sequence[Delivery]) -> list[_Decided]:
-        decided = self._pass_time()
+        # One reading of the clock for the batch: a jump of the wall between two deliveries is told to the engine before
+        # either, never after. Each delivery is a nanosecond later, for who came first is served first.
+        now = self._decided_ns = max(self._decided_ns + 1, self._clock.now_ns())
+        decided = self._pass_time(now)
         for number, delivery in enumerate(batch):
-            outcome = self._decide(delivery)
+            self._decided_ns += 1
+            outcome = self._decide(delivery, self._decided_ns)
             decided.append(_Decided(delivery=delivery, outcome=outcome))
             if outcome is not None and outcome.touches_archive:
                 # The archive changes with the commit: whoever asks next must see it changed.
@@ -228,9 +233,8 @@ class Coordinator:
                 break
         return decided
 
-    def _pass_time(self) -> list[_Decided]:
+    def _pass_time(self, now: int) -> list[_Decided]:
         """What time alone brought about: a step of the wall clock, deadlines."""
-        now = self._clock.now_ns()
         outcomes = []
         step_ns = self._clock.take_step()
         if self.read_only:
@@ -246,8 +250,7 @@ class Coordinator:
             outcomes.append(self.engine.tick(now))
         return [_Decided(delivery=None, outcome=outcome) for outcome in outcomes]
 
-    def _decide(self, delivery: Delivery) -> Outcome | None:
-        now = self._clock.now_ns()
+    def _decide(self, delivery: Delivery, now: int) -> Outcome | None:
         try:
             topic = self._topics.parse(delivery.topic)
         except ValueError:
@@ -297,7 +300,8 @@ class Coordinator:
 
     async def _begin_checkpoint(self) -> None:
         """Retire old processes, start a new journal segment, and write all rows beside the work."""
-        retired = self.engine.retire(self._clock.now_ns())
+        self._decided_ns += 1  # not the clock: a jump of the wall is for the next batch to tell
+        retired = self.engine.retire(self._decided_ns)
         if retired.records:
             await self._commit(retired.records)
         loop = asyncio.get_running_loop()
