@@ -11,10 +11,14 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from colonies_edge.client.client import AsyncClient, Endpoint
+from colonies_edge.client.handles import ProcessHandle, RunHandle, WritableWorkflow
+from colonies_edge.client.specs_workflow import AnyWorkflow
 from colonies_edge.client.tasks import end_all_tasks
 from colonies_edge.crypto.identity import InvalidKey, Signer
 from colonies_edge.protocol.errors import NoConnection, UsageError
-from colonies_edge.protocol.model import FunctionSpec, LogEntry, Process, State
+from colonies_edge.protocol.model import FunctionSpec
+
+__all__ = ["BlockingClient", "LoopThread", "ProcessHandle"]
 
 T = TypeVar("T")
 
@@ -57,50 +61,6 @@ class LoopThread:
             self._loop.run_until_complete(end_all_tasks())
         finally:
             self._loop.close()
-
-
-class ProcessHandle:
-    """A process that was submitted, as it was when it was last looked at."""
-
-    def __init__(self, client: BlockingClient, model: Process) -> None:
-        self._client = client
-        self.model = model
-
-    def __repr__(self) -> str:
-        return f"<process {self.id} {self.state.name.lower()}>"
-
-    @property
-    def id(self) -> str:
-        return self.model.processid
-
-    @property
-    def state(self) -> State:
-        return self.model.state
-
-    @property
-    def output(self) -> Any:
-        """The only element of the output, or the list when there are none or several."""
-        out = list(self.model.out)
-        return out[0] if len(out) == 1 else out
-
-    @property
-    def errors(self) -> tuple[str, ...]:
-        return self.model.errors
-
-    def wait(self, timeout_s: float | None = None) -> ProcessHandle:
-        """Return when it has succeeded. Raises ProcessFailed, ProcessCancelled or WaitTimeout."""
-        self.model = self._client.run(self._client.asynchronous.wait(self.model, timeout_s))
-        return self
-
-    def refresh(self) -> ProcessHandle:
-        self.model = self._client.run(self._client.asynchronous.get_process(self.id))
-        return self
-
-    def cancel(self) -> None:
-        self._client.run(self._client.asynchronous.cancel_process(self.id))
-
-    def logs(self, count: int = 100, since: int = 0) -> list[LogEntry]:
-        return self._client.run(self._client.asynchronous.get_logs(self.id, count=count, since=since))
 
 
 class BlockingClient:
@@ -185,6 +145,18 @@ class BlockingClient:
     def process(self, processid: str) -> ProcessHandle:
         """A process by its id."""
         return ProcessHandle(self, self.run(self.asynchronous.get_process(processid)))
+
+    def workflow(self, **options: Any) -> WritableWorkflow:
+        """A workflow to be written node by node; `options` are those of every node that has no others."""
+        return WritableWorkflow(self, options)
+
+    def submit_workflow(self, workflow: AnyWorkflow) -> RunHandle:
+        """Start a workflow that is there as a whole: the object of the wire, as JSON, or only its function specs."""
+        return RunHandle(self, self.run(self.asynchronous.submit_workflow(workflow)))
+
+    def workflow_run(self, processgraphid: str) -> RunHandle:
+        """A workflow that was submitted before, by its id."""
+        return RunHandle(self, self.run(self.asynchronous.workflow_run(processgraphid)))
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         method = getattr(AsyncClient, name, None)

@@ -10,17 +10,26 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from colonies_edge.client.calls_blueprints import BlueprintCalls
+from colonies_edge.client.calls_channels import ChannelCalls
 from colonies_edge.client.calls_files import FileCalls
 from colonies_edge.client.calls_members import MemberCalls
 from colonies_edge.client.calls_processes import ProcessCalls
+from colonies_edge.client.calls_schedule import ScheduleCalls
+from colonies_edge.client.calls_workflows import WorkflowCalls
+from colonies_edge.client.channel import AsyncChannel
+from colonies_edge.client.channels import Channels
 from colonies_edge.client.ended import ProcessCancelled, ProcessFailed
 from colonies_edge.client.pinning import Pins
+from colonies_edge.client.specs_workflow import AnyWorkflow
 from colonies_edge.client.watching import Watching
+from colonies_edge.client.watching_graphs import GraphWatching
+from colonies_edge.client.workflow import AsyncRun, start
 from colonies_edge.crypto.identity import Signer
 from colonies_edge.protocol.errors import NoConnection
 from colonies_edge.protocol.limits import MESSAGE_BYTES_CEILING
 from colonies_edge.protocol.messages import Message, encode_message
-from colonies_edge.protocol.model import Process, State
+from colonies_edge.protocol.model import Process, ProcessGraph, State
 from colonies_edge.protocol.status import OFFLINE, CoordinatorStatus
 from colonies_edge.protocol.topics import Topics
 from colonies_edge.transports.admission import password_of
@@ -71,7 +80,7 @@ class Endpoint:
         return link
 
 
-class AsyncClient(MemberCalls, ProcessCalls, FileCalls):
+class AsyncClient(MemberCalls, ProcessCalls, FileCalls, WorkflowCalls, ScheduleCalls, ChannelCalls, BlueprintCalls):
     """Use it in one asyncio loop: `async with AsyncClient(endpoint, signer, "lab") as client`.
 
     Refusals are ColoniesError with their status, silence is NoConnection.
@@ -105,11 +114,14 @@ class AsyncClient(MemberCalls, ProcessCalls, FileCalls):
             executor=executor,
         )
         self._watching = Watching(self)
+        self._graphs = GraphWatching(self)
+        self._channels = Channels(self)
         self._online = asyncio.Event()
         self.caller.on_status.append(self._on_status)
-        self.caller.on_event.append(self._watching.on_event)
-        self.caller.on_epoch.append(lambda _: self._watching.renew())
-        self.link.on_connect.append(self._watching.renew)
+        for listening in (self._watching, self._graphs, self._channels):
+            self.caller.on_event.append(listening.on_event)
+            self.link.on_connect.append(listening.renew)
+        self.caller.on_epoch.append(self._on_epoch)
 
     # -- the connection
 
@@ -168,6 +180,10 @@ class AsyncClient(MemberCalls, ProcessCalls, FileCalls):
             self._online.clear()
         else:
             self._online.set()
+
+    def _on_epoch(self, _epoch: str) -> None:
+        for listening in (self._watching, self._graphs, self._channels):
+            listening.renew()
 
     def _why_nobody_answers(self) -> str:
         if self._changed is not None:
@@ -230,3 +246,21 @@ class AsyncClient(MemberCalls, ProcessCalls, FileCalls):
         process = await super().submit_func_spec(spec)
         self._watching.submitted(process, mark)
         return process
+
+    # -- workflows and channels
+
+    async def submit_workflow(self, workflow: AnyWorkflow) -> AsyncRun:
+        """Start a `Workflow`, or one as JSON; what is returned waits for it and has its results."""
+        return await start(self, workflow, self.colonyname)
+
+    async def workflow_run(self, processgraphid: str) -> AsyncRun:
+        """A workflow that was submitted before, by its id."""
+        return AsyncRun(self, await self.get_process_graph(processgraphid))
+
+    async def wait_graph_ended(self, processgraphid: str, timeout_s: float | None = None) -> ProcessGraph:
+        """The workflow when it has come to an end, whichever. Raises WaitTimeout."""
+        return await self._graphs.wait(processgraphid, timeout_s)
+
+    def channel(self, process: Process | str, name: str) -> AsyncChannel:
+        """A channel of a process that this identity submitted or runs."""
+        return self._channels.channel(process if isinstance(process, str) else process.processid, name)
