@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from colonies_edge.storage.errors import telling
+from colonies_edge.storage.errors import failure, telling
 from colonies_edge.storage.files import DiskFiles, Files, OpenFile
 
 PART = ".part"
@@ -131,8 +131,8 @@ class BlobFolder:
 
         Raises WrongHash.
         """
-        if blob in self._whole:
-            return self._whole[blob]
+        if (whole := self._whole.get(blob)) is not None:
+            return whole
         upload = self._open.get(blob)
         if upload is not None and upload.size != size:
             self.close(blob)
@@ -165,8 +165,8 @@ class BlobFolder:
 
         Bytes that would leave a gap are not taken. Raises WrongHash with the last ones.
         """
-        if blob in self._whole:
-            return self._whole[blob]
+        if (whole := self._whole.get(blob)) is not None:
+            return whole
         upload = self._open.get(blob)
         if upload is None or upload.size != size or upload.have < upload.on_disk:
             return None
@@ -218,9 +218,14 @@ class BlobFolder:
         if blob not in self._whole:
             return None
         path = self._path(blob)
-        with telling(path, "read"), open(path, "rb") as file:
-            file.seek(offset)
-            return file.read(length)
+        try:
+            with open(path, "rb") as file:
+                file.seek(offset)
+                return file.read(length)
+        except FileNotFoundError:
+            return None  # discarded a moment ago
+        except OSError as error:
+            raise failure(path, "read", error) from error
 
     # -- the end of bytes
 

@@ -196,7 +196,7 @@ class BytesKeeper:
             self._sweep(index, now)
         elif not gone:
             return
-        self._thread.submit(self.folder.empty_trash)
+        self._thread.submit(self._tidy, self.folder.empty_trash)
 
     def _sweep(self, index: FilesIndex, now: int) -> None:
         for blob in self.folder.blobs():
@@ -207,7 +207,14 @@ class BytesKeeper:
         for blob in self.folder.parts():
             if now - self._touched.setdefault(blob, now) >= BLOB_UPLOAD_KEEP_S * SECOND:
                 self._touched.pop(blob, None)
-                self._thread.submit(self.folder.abandon, blob)
+                self._thread.submit(self._tidy, self.folder.abandon, blob)
+
+    @staticmethod
+    def _tidy(function: Callable[..., None], *arguments: Any) -> None:
+        try:
+            function(*arguments)
+        except (StoreFailed, OSError) as error:  # it takes room until the next start tries again
+            _log.error("bytes of files: %s", error)
 
     def _discard(self, index: FilesIndex, blob: Blob) -> None:
         if not index.names_blob(*blob):
