@@ -11,7 +11,7 @@ import pytest
 from colonies_edge.apps.executor.context import Context
 from colonies_edge.apps.executor.functions import DoesNotFit, describe, errors_of, output_of
 from colonies_edge.protocol.errors import UsageError
-from colonies_edge.protocol.model import Process
+from colonies_edge.protocol.model import FunctionSpec, Process
 
 
 class Unit(Enum):
@@ -27,7 +27,15 @@ class Nowhere:
     def attribute(self, key: str, value: str) -> None: ...
 
 
-CONTEXT = Context(Process(processid="p"), 1, Nowhere(), threading.Event())
+class Nobody:
+    """Nobody to talk to."""
+
+    def channel(self, name: str) -> Any: ...
+
+    def add_child(self, spec: FunctionSpec, *, childprocessid: str, insert: bool) -> Any: ...
+
+
+CONTEXT = Context(Process(processid="p"), 1, Nowhere(), Nobody(), threading.Event())
 
 
 def types(function: Any) -> list[tuple[str, str, bool, tuple[str, ...]]]:

@@ -51,7 +51,7 @@ class FunctionWorker:
         if self._threads.stuck >= self._capacity + STUCK_MORE:
             done(Returned(reason="every thread is held up by a function that does not stop"))
             return
-        context = Context(job.process, job.attempt, job.notes, job.cancelled)
+        context = Context(job.process, job.attempt, job.notes, job.talk, job.cancelled)
         finished = partial(self._finished, job, done)
         if function.is_async:
             self._coroutines = self._coroutines or CoroutineThread()

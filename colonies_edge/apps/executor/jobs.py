@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeAlias
 
 from colonies_edge.apps.executor.functions import RegisteredFunction
 from colonies_edge.apps.executor.notes import ProcessNotes
+from colonies_edge.apps.executor.talk import ProcessTalk
 from colonies_edge.protocol.model import Process
 
 
@@ -44,6 +45,7 @@ class Job:
     attempt: int
     lease_until: float  # in the loop's monotonic time
     notes: ProcessNotes
+    talk: ProcessTalk
     cancelled: threading.Event
     reporting: bool = False  # it is over; its result is on the way
     handle: Any = None  # whatever the worker needs to stop it

@@ -12,6 +12,7 @@ from typing import Any
 from colonies_edge.apps.executor.jobs import Done, Failed, Job, Result, Returned, Worker
 from colonies_edge.apps.executor.notes import ProcessNotes
 from colonies_edge.apps.executor.reporter import Reporter, failure, success
+from colonies_edge.apps.executor.talk import ProcessTalk
 from colonies_edge.client.client import AsyncClient
 from colonies_edge.client.outbox import Key, Outbox
 from colonies_edge.client.tasks import end_tasks
@@ -206,6 +207,7 @@ class Runtime:
             attempt=attempt,
             lease_until=self._now() + assignment.leasems / 1000,
             notes=ProcessNotes(self._client, process.processid, loop),
+            talk=ProcessTalk(self._client, process, attempt, loop),
             cancelled=threading.Event(),
         )
         self._jobs[process.processid] = job
@@ -265,6 +267,7 @@ class Runtime:
     def _end(self, job: Job, reason: str) -> None:
         job.cancelled.set()
         job.notes.drop()
+        job.talk.drop()
         self._forget(job)
         self._worker.stop(job)
 
