@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from colonies_edge.apps import config as settings
 from colonies_edge.apps.config import FOLDER, Config, tls_of
@@ -13,6 +14,11 @@ from colonies_edge.client.client import Endpoint
 from colonies_edge.client.pinning import user_folder
 from colonies_edge.protocol.errors import UsageError
 from colonies_edge.transports.mqtt_socket import Tls
+
+if TYPE_CHECKING:
+    from colonies_edge.client.files import Filer
+    from colonies_edge.client.sync import Report
+    from colonies_edge.protocol.model_files import File
 
 
 class Client(BlockingClient):
@@ -32,6 +38,52 @@ class Client(BlockingClient):
     def from_config(cls, config: Config, *, key: str = "prvkey") -> Client:
         """`key` names the private key that signs: prvkey, colony_prvkey, server_prvkey or executor_prvkey."""
         return cls(endpoint_of(config), config.need(key), config.need("colonyname"))
+
+    # Files. Their bytes are with the coordinator, or in the object store that AWS_S3_ENDPOINT names. Most programs move
+    # none, and load nothing of it.
+
+    def upload_file(self, path: str | Path, label: str) -> File:
+        """A new version of the file on the label. Raises TransferFailed."""
+        from colonies_edge.client.labels import normal_label
+        from colonies_edge.client.place import Place
+
+        path = Path(path)
+        return self.run(self._filer().upload(Place(path.parent), (), path.name, normal_label(label)))
+
+    def download_file(self, label: str, name: str, folder: str | Path) -> Path:
+        """The latest version, into a folder; returns where it is. Raises TransferFailed."""
+        from colonies_edge.client.labels import normal_label
+        from colonies_edge.client.place import Place
+
+        async def download() -> Path:
+            filer = self._filer()
+            file = await filer.latest(normal_label(label), name)
+            return (await filer.download(file, Place(Path(folder)), ())).path
+
+        return self.run(download())
+
+    def sync_folder(self, folder: str | Path, label: str, *, keeplocal: bool = True) -> Report:
+        """As `fs sync --yes`: both sides get what they lack. What did not work is in the report."""
+        from colonies_edge.client.labels import normal_label
+        from colonies_edge.client.place import Place
+        from colonies_edge.client.plan import Planner
+        from colonies_edge.client.sync import apply_sync
+
+        async def sync() -> Report:
+            place = Place(Path(folder))
+            plan = await Planner(self.asynchronous, place, normal_label(label)).sync(keeplocal=keeplocal)
+            report = await apply_sync(self._filer(), place, plan)
+            report.failures += plan.refused
+            return report
+
+        return self.run(sync())
+
+    def _filer(self) -> Filer:
+        from colonies_edge.client.files import Filer
+        from colonies_edge.client.s3 import S3Depot, S3Settings
+
+        found = S3Settings.from_environment(os.environ)
+        return Filer(self.asynchronous, S3Depot(found) if found is not None else None)
 
 
 def endpoint_of(config: Config, *, tls: Tls | None = None) -> Endpoint:

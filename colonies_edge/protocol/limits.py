@@ -95,7 +95,7 @@ BLOB_QUOTA_BYTES = 4 * 2**30  # of one colony unless configured: an eighth of a 
 BLOB_UPLOADS_PER_COLONY_MAX = 256  # unfinished at a time: each takes room and may never end
 BLOB_UPLOAD_KEEP_S = 86_400  # an unfinished upload nobody goes on with: a device that was off for a day resumes
 BLOB_UNNAMED_KEEP_S = 3_600  # bytes that are whole but that no file names yet: their addfilemsg may be on its way
-BLOB_WAITING_MAX = 512  # requests about bytes that wait for the disk; more are not answered and come again
+BLOB_WAITING_MAX = 64  # requests about bytes that wait for the disk, up to 0.5 MB each; others come again
 BLOB_DISK_RESERVE_BYTES = 268_435_456  # what uploads leave of the disk: the journal must always fit
 
 # --- history ---------------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from colonies_edge.client.depot import HashMismatch
 from colonies_edge.client.files import Filer
 from colonies_edge.client.place import Place
 from colonies_edge.client.plan import OUTDATED
-from colonies_edge.protocol.errors import Conflict, Forbidden, NotFound, TooLarge
+from colonies_edge.protocol.errors import BadRequest, Conflict, Forbidden, NotFound, TooLarge
 from colonies_edge.protocol.messages import BeginBlob, GetBlob, PutBlob
 from colonies_edge.protocol.model_files import BLOB, File, Reference
 from tests.support.brokers import Mosquitto
@@ -370,3 +370,30 @@ def test_uploads_write_nothing_into_the_journal(site: Site, tmp_path: Path) -> N
     journal = sum(path.stat().st_size for path in site.data.glob("*journal*/*"))
     journal += sum(path.stat().st_size for path in site.data.iterdir() if path.is_file())
     assert journal < 200_000
+
+
+def test_keys_of_an_object_store_are_nowhere_on_the_disk_and_the_ledger_is_sound(site: Site) -> None:
+    stored = {"server": "s3:9000", "port": -1, "accesskey": "AK1A-secret", "secretkey": "s3cret", "object": "o"}
+    file = {"colonyname": COLONY, "label": "/d", "name": "f", "size": 1, "ref": {"protocol": "s3", "s3object": stored}}
+
+    async def run() -> None:
+        async with site.client("user") as user:
+            added = await user.call({"msgtype": "addfilemsg", "file": file})
+            assert added["ref"]["s3object"]["secretkey"] == ""
+            refused = {**file, "name": "a\nb"}
+            with pytest.raises(BadRequest):
+                await user.call({"msgtype": "addfilemsg", "file": refused})
+            site.kill()
+            site.start()
+            assert len(await user.get_file_versions("/d", "f")) == 1
+
+    play(run())
+    site.stop()
+    for path in site.data.rglob("*"):
+        if path.is_file():
+            data = path.read_bytes()
+            assert not any(word in data for word in (b"s3cret", b"AK1A-secret", b"czNjcmV0")), path
+    verify = [sys.executable, "-m", "colonies_edge", "ledger", "verify", "--data", str(site.data)]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    found = subprocess.run(verify, env=environment, cwd=site.folder, capture_output=True, text=True, timeout=LIMIT_S)
+    assert found.returncode == 0, found.stdout + found.stderr
