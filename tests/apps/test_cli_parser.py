@@ -63,6 +63,35 @@ process pause --colonyname c --prvkey k
 process pause --colonyname c --colonyprvkey k
 process resume --colonyname c --colonyprvkey k
 process status --colonyname c --prvkey k
+workflow submit --spec f --wait --prvkey k
+workflow submit --spec f --follow
+workflow psw --count 20 --prvkey k
+workflow ps --count 20 --prvkey k
+workflow pss --count 20 --prvkey k
+workflow psf --count 20 --prvkey k
+workflow psc --count 20 --prvkey k
+workflow get --workflowid {ID} --prvkey k
+workflow cancel --workflowid {ID} --prvkey k
+workflow remove --workflowid {ID} --prvkey k
+workflow removeall --waiting --yes --colonyprvkey k
+workflow removeall --successful
+workflow removeall --failed
+workflow removeall --cancelled
+cron add --name x --spec f --cron @daily --waitprevious --prvkey k
+cron add --name x --spec f --interval 60 --random
+cron get --cronid {ID} --prvkey k
+cron ls --count 20 --prvkey k
+cron run --cronid {ID} --prvkey k
+cron remove --cronid {ID} --prvkey k
+generator add --name x --spec f --trigger 5 --timeout 30 --prvkey k
+generator pack --generatorid {ID} --arg x --prvkey k
+generator get --generatorid {ID} --prvkey k
+generator ls --count 20 --prvkey k
+generator remove --generatorid {ID} --prvkey k
+location add --name x --desc d --long 1.5 --lat -2 --colonyprvkey k
+location ls --prvkey k
+location get --name x --prvkey k
+location remove --name x --yes --colonyprvkey k
 attribute add -p {ID} --key a --value b --prvkey k
 attribute get --attributeid {ID} --prvkey k
 log add -p {ID} -m x --prvkey k
@@ -72,6 +101,8 @@ log get -e x --latest
 log get --executorname x -l
 log get -e x -f
 log get -e x --first
+log search -t x -d 1 --count 20 --print --seconds 1 --prvkey k
+log search --text x --days 30
 fs sync -d x -l /x --dry --yes --keeplocal=false --syncplans --prvkey k
 fs sync --dir x --label /x --keeplocal
 fs clean -d x -l /x --dry --yes --cleanplans
@@ -94,6 +125,7 @@ fs snapshot download --snapshotid {ID} --dir x
 fs snapshot remove -i {ID}
 fs snapshot remove -n y
 fs snapshot removeall --yes
+cluster info --serverprvkey k
 server status
 server stats --serverprvkey k
 server alive
@@ -135,12 +167,29 @@ executor add --name x --type t
 dev --port 70000
 dev --port many
 workflow ls
+workflow get
+workflow submit
+workflow submit --spec f --colonyid x
+workflow removeall --running
+workflow psw --count 101
+cron add --name x
+cron add --name x --spec f --cron @daily --interval 5
+cron ls --count 0
+cron delete --cronid x
+generator add --name x --spec f
+generator add --name x --spec f --trigger 0
+generator pack --generatorid x
+location add --name x --lat north
+location add --name x --long inf
+log search
+log search -t x --count 101
+log search -t x --days 31
+blueprint ls
 fs sync --keeplocal=maybe
 fs sync --driver s3
 fs get -l /x -n y
 fs label remove
 fs snapshot create -l /x
-cron add
 demon
 process psx
 executor os stop
@@ -237,3 +286,5 @@ def test_no_two_flags_of_a_command_share_a_name() -> None:
 def test_counts_have_their_own_defaults() -> None:
     assert parse(["process", "psw"]).count == 20
     assert parse(["log", "get", "-e", "x"]).count == 100
+    assert parse(["log", "search", "-t", "x"]).count == 10
+    assert parse(["workflow", "psw"]).count == 20

@@ -10,11 +10,15 @@ from colonies_edge.apps.cli.command import Command, Group, flag, switch
 from colonies_edge.apps.cli.console import Console
 from colonies_edge.apps.cli.numbers import count, number
 from colonies_edge.apps.cli.session import Session
+from colonies_edge.apps.cli.show import at, word
 from colonies_edge.apps.cli.table import paint
 from colonies_edge.protocol.errors import UsageError
-from colonies_edge.protocol.limits import LOG_COUNT_MAX
+from colonies_edge.protocol.limits import LOG_COUNT_MAX, SEARCH_COUNT_MAX, SEARCH_DAYS_MAX
 
 _COUNT = 100
+_SEARCH_COUNT = 10
+_SECOND_NS = 1_000_000_000
+_DAY_S = 86_400
 _POLL_S = 0.5
 # What programs of the Colonies family write: time="…" level=info msg="…".
 _LINE = re.compile(r'time="(?P<time>[^"]*)" level=(?P<level>\w+) msg="(?P<msg>(?:[^"\\]|\\.)*)"(?P<rest>.*)')
@@ -44,6 +48,43 @@ async def get(session: Session) -> int:
     while True:
         await asyncio.sleep(_POLL_S)
         since = await follow_once(session, where, since)
+
+
+async def search(session: Session) -> int:
+    """The lines that contain a text, newest first; with --print each within the log that it is in."""
+    args = session.args
+    if args.print and session.console.as_json:
+        raise UsageError("--print shows logs as they are, which is no JSON; leave out --json or --print")
+    found = await session.ask(
+        "searchlogsmsg", colonyname=session.colony, text=args.text, days=args.days, count=args.count
+    )
+    if not session.listed(found, f"Nobody wrote {args.text!r} within {args.days} days"):
+        return 0
+    for entry in found:
+        session.console.pairs(
+            [
+                ("Timestamp", at(int(entry.get("timestamp") or 0))),
+                ("ExecutorName", word(entry.get("executorname"))),
+                ("ProcessID", word(entry.get("processid"))),
+                ("Text", word(entry.get("message"))),
+            ],
+            "Log",
+        )
+        if args.print:
+            await _print_around(session, entry)
+    return 0
+
+
+async def _print_around(session: Session, entry: dict[str, Any]) -> None:
+    """The log from some seconds before an entry on, up to the limit of one answer."""
+    processid = entry.get("processid") or ""
+    executorname = "" if processid else entry.get("executorname") or ""  # executors log beside processes, too
+    since = max(1, int(entry.get("timestamp") or 0) - session.args.seconds * _SECOND_NS)
+    where: dict[str, Any] = {"colonyname": session.colony, "processid": processid, "executorname": executorname}
+    entries = await session.ask("getlogsmsg", **where, count=LOG_COUNT_MAX, since=since, latest=False)
+    write(session.console, entries or [])
+    if entries and not word(entries[-1].get("message")).endswith("\n"):
+        session.console.text()
 
 
 async def follow_once(session: Session, where: dict[str, Any], since: int) -> int:
@@ -116,6 +157,39 @@ GROUP = Group(
                     help=f"at most so many entries ({_COUNT})",
                 ),
                 switch("--follow", help="go on printing until Ctrl-C"),
+            ),
+        ),
+        Command(
+            name="search",
+            help="find lines of all logs of the colony",
+            run=search,
+            key="prvkey",
+            colony=True,
+            flags=(
+                flag("-t", "--text", required=True, metavar="TEXT", help="what they contain, exactly as it is written"),
+                flag(
+                    "-d",
+                    "--days",
+                    type=count(SEARCH_DAYS_MAX),
+                    default=1,
+                    metavar="N",
+                    help="not older than so many days (1)",
+                ),
+                flag(
+                    "--count",
+                    type=count(SEARCH_COUNT_MAX),
+                    default=_SEARCH_COUNT,
+                    metavar="N",
+                    help=f"at most so many, the newest ({_SEARCH_COUNT})",
+                ),
+                switch("--print", help="show the log around each"),
+                flag(
+                    "--seconds",
+                    type=count(_DAY_S, least=0),
+                    default=1,
+                    metavar="S",
+                    help="with --print, from so many seconds before it on (1)",
+                ),
             ),
         ),
     ),

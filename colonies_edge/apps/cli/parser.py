@@ -23,12 +23,17 @@ GROUPS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "executor": ("executor", "register, approve and run executors"),
         "function": ("function", "submit functions, see and register what executors can do"),
         "process": ("process", "list, show and steer processes"),
+        "workflow": ("workflow", "submit graphs of functions, watch them and steer them"),
+        "cron": ("cron", "workflows that start at certain times"),
+        "generator": ("generator", "workflows that start when enough arguments have come together"),
         "attribute": ("attribute", "notes kept with a process"),
         "fs": ("fs", "files of the colony: sync folders, list, fetch, snapshots"),
         "log": ("log", "logs of processes and executors"),
         "colony": ("colony", "add, list and count colonies"),
         "user": ("user", "add, list and remove users"),
+        "location": ("location", "places that executors and conditions refer to by name"),
         "server": ("server", "the coordinator: status, counters, owner"),
+        "cluster": ("cluster", "the servers behind the coordinator's address"),
         "security": ("security", "private keys and identities"),
         "ledger": ("ledger", "prove offline what was done"),
         "broker-config": ("broker_config", "files for a broker of one's own"),
@@ -39,7 +44,7 @@ GROUPS: Mapping[str, tuple[str, str]] = MappingProxyType(
 )
 
 # Words of other Colonies tools, so that a person who types one is told the truth instead of "unknown".
-NOT_HERE = frozenset({"workflow", "cron", "generator", "blueprint", "location", "cluster", "database", "monitor"})
+NOT_HERE = frozenset({"blueprint", "database", "monitor", "completion"})
 
 
 class Parser(argparse.ArgumentParser):

@@ -92,6 +92,11 @@ class Session:
         wire = await self.wire()
         return await wire.finished(processid, colony=self.colony)
 
+    async def workflow_ended(self, graphid: str) -> None:
+        """Wait until a workflow has ended, one way or another."""
+        wire = await self.wire()
+        await wire.client.wait_graph_ended(graphid)
+
     # Answers
 
     def shown_as_json(self, value: Any) -> bool:

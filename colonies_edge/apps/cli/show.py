@@ -87,15 +87,17 @@ def yes_no(value: Any) -> str:
     return "yes" if value else "no"
 
 
+def process_time(state: int) -> tuple[str, str]:
+    """The time that matters of what is in a state: its title and its key."""
+    times = (("Submission time", "submissiontime"), ("Start time", "starttime"), ("End time", "endtime"))
+    return times[min(state, 2)]
+
+
 def process_list(
     console: Console, processes: Iterable[Mapping[str, Any]], state: int, names: Mapping[str, str], *, ids: bool
 ) -> None:
     """`names` is executor id → name, where it is known."""
-    time_title, time_key = (
-        ("Submission time", "submissiontime"),
-        ("Start time", "starttime"),
-        ("End time", "endtime"),
-    )[min(state, 2)]
+    time_title, time_key = process_time(state)
     columns = [
         Column("FuncName"),
         Column("Args"),
@@ -147,8 +149,14 @@ def process(console: Console, value: Mapping[str, Any]) -> None:
 
 def process_items(value: Mapping[str, Any]) -> list[tuple[str, str | Cell]]:
     submitted, started, ended = (value.get(key) for key in ("submissiontime", "starttime", "endtime"))
+    graph = value.get("processgraphid")
     return [
         ("Id", word(value.get("processid"))),
+        *(
+            [("WorkflowId", word(graph)), ("NodeName", word((value.get("spec") or {}).get("nodename")))]
+            if graph
+            else []
+        ),
         ("State", state_cell(value.get("state"))),
         ("IsAssigned", yes_no(value.get("isassigned"))),
         ("InitiatorID", word(value.get("initiatorid"))),

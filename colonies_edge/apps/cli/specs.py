@@ -19,9 +19,9 @@ from colonies_edge.protocol.model import Conditions, Executor, FunctionSpec
 _LIMITS = ("maxwaittime", "maxexectime")
 
 
-def read_json(path: str) -> Any:
+def read_json(path: str, bytes_max: int = MESSAGE_BYTES_MAX) -> Any:
     """The JSON value of a file, `-` is stdin; an error names the line and the column."""
-    text = _read(path)
+    text = _read(path, bytes_max)
     try:
         json.loads(text)  # for the position, which the strict parser does not give
         return parse_json(text)
@@ -31,45 +31,53 @@ def read_json(path: str) -> Any:
         raise UsageError(f"{path}: {error}; correct the file") from error
 
 
-def _read(path: str) -> str:
+def _read(path: str, bytes_max: int) -> str:
     try:
-        data = sys.stdin.buffer.read(MESSAGE_BYTES_MAX + 1) if path == "-" else _read_file(Path(path))
+        data = sys.stdin.buffer.read(bytes_max + 1) if path == "-" else _read_file(Path(path), bytes_max)
         text = data.decode("utf-8-sig")
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}; give --spec the path of a JSON file") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: byte {error.start + 1} is not UTF-8; save the file as UTF-8") from error
-    if len(data) > MESSAGE_BYTES_MAX:
-        raise UsageError(f"{path} is larger than {MESSAGE_BYTES_MAX} bytes, the limit of a message; keep data in files")
+    if len(data) > bytes_max:
+        raise UsageError(f"{path} is larger than {bytes_max} bytes, the limit of a message; keep data in files")
     return text
 
 
-def _read_file(path: Path) -> bytes:
+def _read_file(path: Path, bytes_max: int) -> bytes:
     with path.open("rb") as file:
-        return file.read(MESSAGE_BYTES_MAX + 1)
+        return file.read(bytes_max + 1)
 
 
 def read_function_spec(path: str) -> tuple[dict[str, Any], list[str]]:
     """A function spec, and the fields in it that nobody will look at."""
     value = read_json(path)
-    if isinstance(value, list) or (isinstance(value, dict) and "functionspecs" in _lower(value)):
+    if isinstance(value, list) or (isinstance(value, dict) and "functionspecs" in lower(value)):
         raise UsageError(
-            f"{path}: It looks like you are trying to submit a workflow, which this version does not run; "
-            f"give `{PROGRAM} function submit --spec` one function spec, a JSON object"
+            f"{path}: It looks like you are trying to submit a workflow, "
+            f"try to use `{PROGRAM} workflow submit --spec` instead"
         )
     if not isinstance(value, dict):
         raise UsageError(f'{path}: a function spec is a JSON object like {{"funcname": "…", "conditions": {{…}}}}')
-    spec = _lower(value)
+    spec = lower(value)
+    decoded(FunctionSpec, spec, path)
+    if isinstance(spec.get("conditions"), dict):
+        spec["conditions"] = lower(spec["conditions"])
+    return spec, unknown_of_function(spec)
+
+
+def unknown_of_function(spec: Mapping[str, Any]) -> list[str]:
+    """The fields of a function spec that nobody will look at."""
+    conditions = _unknown(spec.get("conditions") or {}, Conditions)
+    return _unknown(spec, FunctionSpec) + [f"conditions.{key}" for key in conditions]
+
+
+def decoded(cls: type[Any], value: Mapping[str, Any], path: str) -> None:
+    """The same reader as the coordinator's, so what it would refuse is refused here, with the file's name."""
     try:
-        decode(FunctionSpec, spec)
+        decode(cls, value)
     except BadRequest as error:
         raise UsageError(f"{path}: {error.message}; correct the file") from error
-    if isinstance(spec.get("conditions"), dict):
-        spec["conditions"] = _lower(spec["conditions"])
-    unknown = _unknown(spec, FunctionSpec) + [
-        f"conditions.{key}" for key in _unknown(spec.get("conditions") or {}, Conditions)
-    ]
-    return spec, unknown
 
 
 def complete_function_spec(spec: Mapping[str, Any], colonyname: str, label: str | None = None) -> dict[str, Any]:
@@ -85,21 +93,18 @@ def read_executor_spec(path: str) -> dict[str, Any]:
     value = read_json(path)
     if not isinstance(value, dict):
         raise UsageError(f'{path}: an executor spec is a JSON object like {{"executorname": "…", "executortype": "…"}}')
-    spec = _lower(value)
+    spec = lower(value)
     if isinstance(spec.get("capabilities"), dict):
-        capabilities = _lower(spec["capabilities"])
+        capabilities = lower(spec["capabilities"])
         for key in ("hardware", "software"):
             if isinstance(capabilities.get(key), dict):
                 capabilities[key] = [capabilities[key]]
         spec["capabilities"] = capabilities
-    try:
-        decode(Executor, spec)
-    except BadRequest as error:
-        raise UsageError(f"{path}: {error.message}; correct the file") from error
+    decoded(Executor, spec, path)
     return spec
 
 
-def _lower(value: Mapping[str, Any]) -> dict[str, Any]:
+def lower(value: Mapping[str, Any]) -> dict[str, Any]:
     """Keys are read in any case, as Go does."""
     return {key.lower(): item for key, item in value.items()}
 

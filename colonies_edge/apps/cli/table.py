@@ -97,7 +97,7 @@ def clean(text: str, *, lines: bool) -> str:
         return text
     text = text.replace("\r\n", "\n").replace("\t", "    ")
     if not lines:
-        text = " ".join(text.split("\n")).strip()
+        text = " ".join(text.strip("\n").split("\n"))  # blanks in front stay: they are how a tree is drawn
     return "".join(c if c == "\n" or not _harmful(c) else _visible(c) for c in text)
 
 
