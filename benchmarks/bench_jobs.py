@@ -69,6 +69,7 @@ class Site:
         self.port = free_port()
         self.keys = {name: Signer(new_private_key(os.urandom(32))) for name in ("server", "owner", "user", "idle")}
         self.processes: list[subprocess.Popen[bytes]] = []
+        self.parts: dict[str, subprocess.Popen[bytes]] = {}
         self.coordinator: subprocess.Popen[bytes] | None = None
         clean = {name: value for name, value in os.environ.items() if not name.startswith("COLONIES_")}
         self.environment = clean | {
@@ -97,19 +98,20 @@ class Site:
                 raise SystemExit("mosquitto is missing: apt install mosquitto")
             config = self.folder / "mosquitto.conf"
             config.write_text(MOSQUITTO.format(port=self.port))
-            self.spawn(program, "-c", str(config))
+            self.parts["broker"] = self.spawn(program, "-c", str(config))
             where = ["--mqtt", f"mqtt://127.0.0.1:{self.port}"]
             time.sleep(0.5)
         words = ["coordinator", "start", *where, "--data", str(self.folder / "data")]
         server = self.keys["server"].private_key
         self.coordinator = self.spawn(sys.executable, "-m", "colonies_edge", *words, COLONIES_SERVER_PRVKEY=server)
+        self.parts["coordinator"] = self.coordinator
 
     def start_executors(self) -> None:
         """Executors of type `bench`, each with its own folder and key."""
         program = EXECUTOR.format(capacity=max(1, -(-self.options.window // self.options.executors)))
         for number in range(self.options.executors):
             name = f"bench-{number}"
-            self.spawn(
+            self.parts[name] = self.spawn(
                 sys.executable,
                 "-c",
                 program,
@@ -132,6 +134,14 @@ class Site:
     def journal_bytes(self) -> int:
         """What the coordinator wrote of history."""
         return sum(path.stat().st_size for path in (self.folder / "data" / "journal").iterdir())
+
+    def cpu_s(self) -> dict[str, float]:
+        """Processor seconds so far, by part; what limits the jobs per second is their sum."""
+        parts = {"submitter": time.process_time()}
+        for part, process in self.parts.items():
+            fields = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+            parts[part] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return parts
 
     def coordinator_mb(self) -> float:
         """Resident memory of the coordinator."""
@@ -218,9 +228,10 @@ async def measure(site: Site) -> dict[str, Any]:
     async with site.client("user") as client:
         await fill(client, options.backlog)
         await run_jobs(client, WARM_UP_JOBS, options.window)
-        before = site.journal_bytes()
+        before, cpu_before = site.journal_bytes(), site.cpu_s()
         seconds, latencies = await run_jobs(client, options.jobs, options.window)
         bytes_per_job = (site.journal_bytes() - before) / options.jobs
+        cpu_us = {part: (spent - cpu_before[part]) / options.jobs * 1e6 for part, spent in site.cpu_s().items()}
         megabytes = site.coordinator_mb()
     for one in idle:
         await one.close()
@@ -236,6 +247,7 @@ async def measure(site: Site) -> dict[str, Any]:
         "p99_ms": round(latencies[len(latencies) * 99 // 100] * 1000, 2),
         "journal_bytes_per_job": round(bytes_per_job),
         "coordinator_mb": round(megabytes, 1),
+        "cpu_us_per_job": {part: round(spent) for part, spent in cpu_us.items()},
     }
 
 

@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +9,11 @@ from typing import Any
 from colonies_edge.crypto.identity import Signer
 from colonies_edge.protocol.codec import decode, dump_json, parse_json
 from colonies_edge.protocol.errors import BadRequest, ColoniesError, TooLarge, error_of
+from colonies_edge.protocol.json_text import quoted
 from colonies_edge.protocol.limits import MESSAGE_BYTES_MAX
 from colonies_edge.protocol.messages import MESSAGES
+
+REPLY_LINES = 6  # of the text that a coordinator signs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +31,7 @@ class Envelope:
         return decode(cls, parse_json(data))
 
     def to_bytes(self) -> bytes:
-        parts = (_quoted(self.payloadtype), _quoted(self.payload), _quoted(self.signature))
+        parts = (quoted(self.payloadtype), quoted(self.payload), quoted(self.signature))
         return '{{"payloadtype":{},"payload":{},"signature":{}}}'.format(*parts).encode("utf-8", "replace")
 
     def signed_text(self) -> bytes:
@@ -63,9 +65,9 @@ class ReplyEnvelope:
         return decode(cls, parse_json(data))
 
     def to_bytes(self) -> bytes:
-        head = f'{{"payloadtype":{_quoted(self.payloadtype)},"payload":{_quoted(self.payload)}'
+        head = f'{{"payloadtype":{quoted(self.payloadtype)},"payload":{quoted(self.payload)}'
         error = "true" if self.error else "false"
-        tail = f'"error":{error},"msgid":{_quoted(self.msgid)},"ts":{self.ts},"signature":{_quoted(self.signature)}}}'
+        tail = f'"error":{error},"msgid":{quoted(self.msgid)},"ts":{self.ts},"signature":{quoted(self.signature)}}}'
         return f"{head},{tail}".encode("utf-8", "replace")
 
     def signed_text(self, topic: str) -> bytes:
@@ -114,10 +116,10 @@ def seal_reply(
 
 def reply_text(payloadtype: str, msgid: str, ts: int, error: bool, topic: str, payload: str) -> bytes:
     """The signed text of `PROTOCOL.md` 3. A line break inside a part would make two texts out of one: ValueError."""
-    parts = (payloadtype, msgid, str(ts), "1" if error else "0", topic, payload)
-    if any("\n" in part for part in parts):
+    text = f"{payloadtype}\n{msgid}\n{ts}\n{1 if error else 0}\n{topic}\n{payload}"
+    if text.count("\n") != REPLY_LINES - 1:
         raise ValueError("a part of a reply holds a line break")
-    return "\n".join(parts).encode("utf-8", "replace")
+    return text.encode("utf-8", "replace")
 
 
 def _payload_of(value: Any) -> str:
@@ -133,12 +135,3 @@ def _json_of(payload: str) -> Any:
     except (binascii.Error, ValueError):
         raise BadRequest("the payload is not base64") from None
     return parse_json(data)
-
-
-# Nearly every envelope is made of base64, hex, and short plain words, which JSON writes as they are. Putting the text
-# together costs a fifth of what the encoder takes, and four are made for every job.
-_PLAIN = re.compile(r"[A-Za-z0-9+/=._-]*")
-
-
-def _quoted(text: str) -> str:
-    return f'"{text}"' if _PLAIN.fullmatch(text) else dump_json(text)

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 COORDINATOR = "coordinator"
 NO_COLONY = "_"
@@ -17,6 +18,8 @@ STATUS = "status"
 _WITH_CONN = frozenset({REQUEST, REPLY, RESULT, EVENT})
 _CHANNELS = _WITH_CONN | {ASSIGN, STATUS}
 _FROM_PARTY = frozenset({REQUEST, RESULT, STATUS})  # the rest is the coordinator's to publish
+
+TOPICS_KNOWN_MAX = 4096  # about 300 bytes each
 
 _LEVEL = r"[A-Za-z0-9._-]{1,64}"
 _ROOT = re.compile(rf"{_LEVEL}(?:/{_LEVEL}){{0,2}}")
@@ -72,13 +75,15 @@ class Topics:
         if not _ROOT.fullmatch(root):
             raise ValueError("a topic root has one to three levels of letters, digits, '.', '_', '-'")
         self.root = root
+        # A party's topics come again with every message, and taking one apart costs as much as a small decision.
+        self.parse = lru_cache(maxsize=TOPICS_KNOWN_MAX)(self._parse)
         self._prefix = f"{root}/{VERSION}/"
 
     def format(self, topic: Topic) -> str:
         text = f"{self._prefix}{topic.colony}/{topic.party}/{topic.channel}"
         return f"{text}/{topic.conn}" if topic.conn else text
 
-    def parse(self, text: str) -> Topic:
+    def _parse(self, text: str) -> Topic:
         """Raises ValueError for everything that `format` does not make."""
         levels = self._below_root(text).split("/", 4)
         if len(levels) not in (3, 4) or (len(levels) == 4 and not levels[3]):

@@ -2,6 +2,7 @@
 
 import logging
 from collections import Counter
+from functools import lru_cache
 from typing import Any
 
 from colonies_edge import __version__
@@ -11,7 +12,15 @@ from colonies_edge.protocol.envelope import seal_reply
 from colonies_edge.protocol.errors import TooLarge
 from colonies_edge.protocol.limits import FRESHNESS_S, LEASE_S
 from colonies_edge.protocol.status import OFFLINE, ONLINE, CoordinatorStatus, seal_status
-from colonies_edge.protocol.topics import ASSIGN, COORDINATOR_STATUS, EVENT, REPLY, Topic, Topics
+from colonies_edge.protocol.topics import (
+    ASSIGN,
+    COORDINATOR_STATUS,
+    EVENT,
+    REPLY,
+    TOPICS_KNOWN_MAX,
+    Topic,
+    Topics,
+)
 from colonies_edge.transports.ports import Link, LinkFull
 from colonies_edge.transports.system import new_msgid
 
@@ -29,6 +38,7 @@ class Speaker:
         self._topics = topics
         self._epoch = epoch
         self.counts: Counter[str] = Counter()
+        self._texts = lru_cache(maxsize=TOPICS_KNOWN_MAX)(self._text)
         self.undeliverable: list[tuple[Push, str]] = []  # and why; the coordinator has them failed
 
     def say(self, outcome: Outcome, ts: int) -> None:
@@ -42,39 +52,43 @@ class Speaker:
 
     def reply(self, reply: Reply, ts: int) -> None:
         """Answer one request."""
-        topic = _topic(reply.route, REPLY)
         try:
-            self._publish(topic, reply.payloadtype, reply.value, reply.error, reply.msgid, ts)
+            self._publish(reply.route, REPLY, reply.payloadtype, reply.value, reply.error, reply.msgid, ts)
         except TooLarge as error:
             self.counts["answers too large"] += 1
             failure = TooLarge(f"The answer does not fit into one message ({error.message}): ask for fewer at a time")
-            self._publish(topic, "error", failure.body(), True, reply.msgid, ts)
+            self._publish(reply.route, REPLY, "error", failure.body(), True, reply.msgid, ts)
 
     def _push(self, push: Push, ts: int) -> None:
-        topic = Topic(colony=push.colony, party=push.executorid, channel=ASSIGN)
+        to = Route(colony=push.colony, party=push.executorid, conn="")
         try:
-            self._publish(topic, push.payloadtype, push.value, False, new_msgid(), ts)
+            self._publish(to, ASSIGN, push.payloadtype, push.value, False, new_msgid(), ts)
         except TooLarge as error:
             _log.error("an assignment for %s cannot be sent: %s", push.executorid, error.message)
             self.undeliverable.append((push, f"The assignment does not fit into one message: {error.message}"))
 
     def _event(self, event: Event, ts: int) -> None:
         try:
-            self._publish(_topic(event.route, EVENT), event.payloadtype, event.value, False, event.msgid, ts)
+            self._publish(event.route, EVENT, event.payloadtype, event.value, False, event.msgid, ts)
         except TooLarge as error:
             self.counts["events too large"] += 1
             _log.warning("an event for %s cannot be sent: %s", event.route.party, error.message)
 
-    def _publish(self, topic: Topic, payloadtype: str, value: Any, error: bool, msgid: str, ts: int) -> None:
-        text = self._topics.format(topic)
+    def _text(self, colony: str, party: str, channel: str, conn: str) -> tuple[str, str]:
+        """A topic, whole and as it is signed."""
+        text = self._topics.format(Topic(colony=colony, party=party, channel=channel, conn=conn))
+        return text, self._topics.unrooted(text)
+
+    def _publish(self, to: Route, channel: str, payloadtype: str, value: Any, error: bool, msgid: str, ts: int) -> None:
         try:
-            sealed = seal_reply(payloadtype, value, error, msgid, ts, self._topics.unrooted(text), self._signer)
+            text, unrooted = self._texts(to.colony, to.party, channel, to.conn)
+            sealed = seal_reply(payloadtype, value, error, msgid, ts, unrooted, self._signer)
             self._link.publish(text, sealed.to_bytes())
         except LinkFull:
             self.counts["not sent: the broker does not keep up"] += 1
         except ValueError as fault:  # a text that no reply can carry: our defect, which must not end the coordinator
             self.counts["not sent: it cannot be signed"] += 1
-            _log.error("a defect: %s for %s cannot be said", payloadtype, topic.party, exc_info=fault)
+            _log.error("a defect: %s for %s cannot be said", payloadtype, to.party, exc_info=fault)
 
     def status(self, ts: int, *, online: bool) -> tuple[str, bytes]:
         """Topic and body of the retained status; also the last will."""
@@ -97,7 +111,3 @@ class Speaker:
         """Tell everybody, also those who come later."""
         topic, body = self.status(ts, online=online)
         self._link.publish(topic, body, retain=True)
-
-
-def _topic(route: Route, channel: str) -> Topic:
-    return Topic(colony=route.colony, party=route.party, channel=channel, conn=route.conn)
