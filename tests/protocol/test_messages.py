@@ -50,8 +50,11 @@ addlocationmsg getlocationsmsg getlocationmsg removelocationmsg
 channelappendmsg channelreadmsg subscribechannelmsg
 addblueprintdefinitionmsg getblueprintdefinitionmsg getblueprintdefinitionsmsg removeblueprintdefinitionmsg
 addblueprintmsg getblueprintmsg getblueprintsmsg updateblueprintmsg updateblueprintstatusmsg reconcileblueprintmsg
-removeblueprintmsg getblueprinthistorymsg"""
-OURS = "subscribeprocessgraphmsg readymsg heartbeatmsg releaseprocessmsg"
+removeblueprintmsg getblueprinthistorymsg
+addfilemsg getfilemsg getfilesmsg getfilelabelsmsg removefilemsg
+createsnapshotmsg getsnapshotmsg getsnapshotsmsg removesnapshotmsg removeallsnapshotmsg"""
+OURS = """subscribeprocessgraphmsg readymsg heartbeatmsg releaseprocessmsg
+beginblobmsg putblobmsg getblobmsg"""
 OLD_NAMES = "deleteexecutormsg deleteprocessmsg getfunctionsbyexecutormsg"
 
 
