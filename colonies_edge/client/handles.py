@@ -82,7 +82,9 @@ class WritableWorkflow:
         self._client = client
         self._workflow = Workflow(**options)
 
-    def node(self, name: str, funcname: str, *args: Any, after: Iterable[Node | str] = (), **options: Any) -> Node:
+    def node(
+        self, name: str, funcname: str, *args: Any, after: Iterable[Node | str] | Node | str = (), **options: Any
+    ) -> Node:
         """A function with its arguments, as in `submit`, that runs when those in `after` have succeeded; their outputs,
         in this order, are its input."""
         return self._workflow.node(name, funcname, *args, after=after, **options)
@@ -105,6 +107,7 @@ class RunHandle:
     def __init__(self, client: HandleClient, run: AsyncRun) -> None:
         self._client = client
         self._run = run
+        self._handles: dict[str, ProcessHandle] = {}  # by process id: a channel goes on where it stopped
 
     def __repr__(self) -> str:
         return f"<workflow {self.id} {self.state.name.lower()}>"
@@ -141,7 +144,10 @@ class RunHandle:
 
     def __getitem__(self, name: str) -> ProcessHandle:
         """The process of a node, as it is now."""
-        return ProcessHandle(self._client, self._client.run(self._run.process(name)))
+        process = self._client.run(self._run.process(name))
+        handle = self._handles.setdefault(process.processid, ProcessHandle(self._client, process))
+        handle.model = process
+        return handle
 
     def __iter__(self) -> Iterator[str]:
         """The names of its nodes, those that were added while it ran included."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Protocol
@@ -14,7 +16,9 @@ from colonies_edge.protocol.errors import UsageError
 from colonies_edge.protocol.model import ANY_STATE, FunctionSpec, Process, ProcessGraph, State, WorkflowSpec
 
 AT_ONCE = 16  # processes that are asked for at the same time: enough to hide the way there and back
+CAUSES_MAX = 20  # processes are looked at to tell why a workflow failed: all fit into one message, mostly
 CASUALTY = "The workflow failed:"  # how the errors of those begin that failed with another
+_WITH = re.compile(rf"{CASUALTY} (.+) failed")
 
 
 class Node:
@@ -40,7 +44,9 @@ class Workflow:
         self._options = options
         self._nodes: dict[str, Node] = {}
 
-    def node(self, name: str, funcname: str, *args: Any, after: Iterable[Node | str] = (), **options: Any) -> Node:
+    def node(
+        self, name: str, funcname: str, *args: Any, after: Iterable[Node | str] | Node | str = (), **options: Any
+    ) -> Node:
         """A function with its arguments, as in `submit`: fields of a function spec by their names, everything else
         goes to the function. Nodes that come later may be named in `after`, too."""
         if not name or name in self._nodes:
@@ -111,9 +117,7 @@ class AsyncRun:
         """Return when it has succeeded. Raises WorkflowFailed, WorkflowCancelled or WaitTimeout."""
         await self.wait_ended(timeout_s)
         if self.state is State.FAILED:
-            failed = await self._client.get_processes_of_graph(self.id, State.FAILED)
-            causes = [node for node in failed if not any(error.startswith(CASUALTY) for error in node.errors)]
-            raise WorkflowFailed(self.graph, causes or failed)
+            raise WorkflowFailed(self.graph, await self._causes())
         if self.state is State.CANCELLED:
             raise WorkflowCancelled(self.graph)
         return self
@@ -122,6 +126,15 @@ class AsyncRun:
         """Return when it has come to an end, whichever. Raises WaitTimeout."""
         self.graph = await self._client.wait_graph_ended(self.id, timeout_s)
         return self
+
+    async def _causes(self) -> list[Process]:
+        """The nodes that failed by themselves: some of them, if there are many. Those that failed with one name it."""
+        failed = await self._client.get_processes_of_graph(self.id, State.FAILED, CAUSES_MAX)
+        causes = {node.spec.nodename: node for node in failed if not _casualty_of(node)}
+        for name in dict.fromkeys(filter(None, map(_casualty_of, failed))):
+            with contextlib.suppress(KeyError):
+                causes.setdefault(name, await self.process(name))
+        return list(causes.values())
 
     async def refresh(self) -> AsyncRun:
         self.graph = await self._client.get_process_graph(self.id)
@@ -175,6 +188,12 @@ class AsyncRun:
             if processid not in known:
                 name = labels.get(processid) or (await self._process(processid)).spec.nodename
                 self._ids.setdefault(name or processid, processid)
+
+
+def _casualty_of(process: Process) -> str:
+    """The node that it failed with; "" for one that failed by itself."""
+    found = _WITH.fullmatch(process.errors[0]) if process.errors else None
+    return found[1] if found is not None else ""
 
 
 async def start(client: RunClient, workflow: AnyWorkflow, colonyname: str) -> AsyncRun:

@@ -14,7 +14,7 @@ from colonies_edge.apps.executor import Context
 from colonies_edge.client.client import AsyncClient
 from colonies_edge.client.ended import WorkflowCancelled, WorkflowFailed
 from colonies_edge.client.watching_graphs import SINGLE_MAX
-from colonies_edge.client.workflow import Workflow
+from colonies_edge.client.workflow import CAUSES_MAX, Workflow
 from colonies_edge.crypto.identity import Signer
 from colonies_edge.protocol.errors import BadRequest, ColoniesError, UsageError, WaitTimeout
 from colonies_edge.protocol.model import FunctionSpec, State, WorkflowSpec
@@ -196,6 +196,17 @@ def test_waiting_for_a_workflow_ends_as_it_does(colony: LiveColony, gate: thread
         with pytest.raises(WorkflowCancelled):
             run.wait(PATIENCE_S)
         assert run.wait_ended(PATIENCE_S).state is State.CANCELLED
+
+
+def test_of_many_that_failed_with_it_the_one_that_failed_is_named(colony: LiveColony) -> None:
+    with colony.client() as client:
+        flow = client.workflow(executortype="net")
+        for number in range(CAUSES_MAX + 10):
+            flow.node(f"waits-{number}", "give", executortype="nobody")
+        flow.node("child", "join", after=flow.node("bad", "fail", "too cold"))
+        with pytest.raises(WorkflowFailed, match="failed: bad: RuntimeError: too cold") as failed:
+            flow.submit().wait(PATIENCE_S)
+        assert [node.spec.nodename for node in failed.value.failed] == ["bad"]
 
 
 def test_more_workflows_than_subscriptions_are_waited_for(colony: LiveColony) -> None:
