@@ -144,7 +144,8 @@ class RpcCaller:
     ) -> Any:
         """The value of the coordinator's answer. Raises ColoniesError for a refusal and NoConnection for silence.
 
-        The same `msgid` in a later call is the same call: it has one effect, however often and long it is tried.
+        After "not now" (429) it tries again, and raises that when the time is over. The same `msgid` in a later call is
+        the same call: it has one effect, however often and long it is tried.
         """
         below = self._level(self._colony if colony is None else colony)
         channel = RESULT if self._executor and message.get("msgtype") in _RESULTS else REQUEST
@@ -158,7 +159,7 @@ class RpcCaller:
             self._attempt(call)
             return await asyncio.wait_for(call.answer, timeout_s)
         except asyncio.TimeoutError:
-            raise NoConnection(self._silence(timeout_s)) from None
+            raise call.refusal or NoConnection(self._silence(timeout_s)) from None
         finally:
             del self._calls[call.msgid]
             call.cancel()

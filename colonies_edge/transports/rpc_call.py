@@ -24,7 +24,10 @@ CLOCK_SKEWS_MAX = 3
 class Call:
     """The state of one call. `attempt` sends it, and is called again when it is time."""
 
-    __slots__ = ("_attempt", "_due", "_skews", "_try_s", "answer", "channel", "colony", "message", "msgid", "sealed")
+    __slots__ = (
+        *("_attempt", "_due", "_skews", "_try_s"),
+        *("answer", "channel", "colony", "message", "msgid", "refusal", "sealed"),
+    )
 
     def __init__(
         self,
@@ -40,6 +43,7 @@ class Call:
         self.channel = channel
         self.msgid = msgid or new_msgid()
         self.sealed: tuple[int, bytes] | None = None  # when, and the bytes
+        self.refusal: ColoniesError | None = None  # "not now", in answer to all that was sent so far
         self.answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._attempt = attempt
         self._due: asyncio.TimerHandle | None = None
@@ -49,6 +53,7 @@ class Call:
     def try_again_later(self) -> None:
         """One second, doubling to thirty, with jitter."""
         self.cancel()
+        self.refusal = None
         # At least the try time, at most half more: jitter must not make a resend overtake a slow answer.
         delay_s = self._try_s / 2 + jitter(self._try_s)
         self._due = asyncio.get_running_loop().call_later(delay_s, self._attempt, self)
@@ -67,6 +72,7 @@ class Call:
             self._attempt(self)
         elif isinstance(failure, TooManyRequests):
             self.try_again_later()
+            self.refusal = failure
         else:
             self.fail(failure)
 

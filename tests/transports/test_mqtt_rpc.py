@@ -116,6 +116,21 @@ def test_too_many_requests_means_wait_and_ask_again() -> None:
     play(scene)
 
 
+def test_who_was_told_not_now_until_the_time_was_over_hears_that_and_not_of_silence() -> None:
+    async def scene(bus: LoopbackBus, coordinator: Coordinator) -> None:
+        coordinator.answer = lambda message: TooManyRequests("the log is full")
+        caller = await opened(bus)
+        with pytest.raises(TooManyRequests, match="the log is full"):
+            await caller.call({"msgtype": "channelappendmsg"}, timeout_s=0.3)
+        coordinator.answer = lambda message: TooManyRequests() if len(coordinator.requests) < 3 else None
+        with pytest.raises(NoConnection):  # the second time it may have been done
+            await caller.call({"msgtype": "channelappendmsg"}, timeout_s=3)
+        assert len(coordinator.requests) >= 3
+        await caller.close()
+
+    play(scene)
+
+
 def test_a_request_that_waited_too_long_is_signed_anew_with_the_same_msgid() -> None:
     async def scene(bus: LoopbackBus, coordinator: Coordinator) -> None:
         machine = FixedClock()
