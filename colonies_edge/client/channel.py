@@ -10,7 +10,15 @@ from typing import Any, Protocol
 
 from colonies_edge.client.channel_message import END, ChannelMessage, message_of, payload_of
 from colonies_edge.client.watching import ENDS, POLL_S, SUBSCRIBED_S
-from colonies_edge.protocol.errors import ColoniesError, Conflict, Forbidden, NoConnection, NotFound, WaitTimeout
+from colonies_edge.protocol.errors import (
+    ColoniesError,
+    Conflict,
+    Forbidden,
+    NoConnection,
+    NotFound,
+    TooManyRequests,
+    WaitTimeout,
+)
 from colonies_edge.protocol.model import ChannelEntry, Process
 from colonies_edge.transports.system import new_msgid
 
@@ -111,12 +119,12 @@ class AsyncChannel:
     async def receive(self, timeout_s: float | None = None) -> ChannelMessage | None:
         """The next message from others; None when there will be no more. Raises WaitTimeout, NotFound for a channel
         that the process does not have, Forbidden for processes of others."""
-        if not self._heard:
-            try:
-                await asyncio.wait_for(self._hear(), timeout_s)
-            except asyncio.TimeoutError:
-                raise WaitTimeout(f"nothing was said on channel {self.name} within {timeout_s:g} s") from None
-        return self._heard.popleft() if self._heard else None
+        if self._heard:
+            return self._heard.popleft()
+        try:
+            return await asyncio.wait_for(self._hear(), timeout_s)
+        except asyncio.TimeoutError:
+            raise WaitTimeout(f"nothing was said on channel {self.name} within {timeout_s:g} s") from None
 
     async def __aiter__(self) -> AsyncIterator[ChannelMessage]:
         while (message := await self.receive()) is not None:
@@ -125,7 +133,7 @@ class AsyncChannel:
             if message.is_end:
                 return
 
-    async def _hear(self) -> None:
+    async def _hear(self) -> ChannelMessage | None:
         async with self._hearing:
             while not self._heard and not self._over:
                 self._news.clear()
@@ -133,6 +141,7 @@ class AsyncChannel:
                     await self._subscribed()
                 elif not await _happens(self._news, POLL_S):
                     await self._look()  # an event that was the last and got lost
+            return self._heard.popleft() if self._heard else None
 
     async def _subscribed(self) -> None:
         """In a task of its own: whoever waits for a short time only must not leave a subscription behind each time."""
@@ -142,7 +151,7 @@ class AsyncChannel:
         task = self._subscribing
         try:
             await asyncio.shield(task)
-        except NoConnection:
+        except (NoConnection, TooManyRequests):
             await self._look()
             await asyncio.sleep(PAUSE_S)
         finally:

@@ -145,7 +145,7 @@ class Watching:
             interrupted = self._interrupted
             try:
                 process = await self._look(processid, executortype, first)
-            except NoConnection:
+            except (NoConnection, TooManyRequests):
                 process = None  # the time that the caller gave decides how long this goes on
             if process is not None:
                 return process

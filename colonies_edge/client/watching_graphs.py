@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from colonies_edge.client.watching import ENDS, POLL_S, SUBSCRIBED_S
 from colonies_edge.protocol.codec import decode
-from colonies_edge.protocol.errors import NoConnection, WaitTimeout
+from colonies_edge.protocol.errors import NoConnection, TooManyRequests, WaitTimeout
 from colonies_edge.protocol.limits import SUBSCRIPTIONS_PER_CONN_MAX
 from colonies_edge.protocol.messages import SubscribeProcessGraph
 from colonies_edge.protocol.model import ProcessGraph
@@ -98,6 +98,8 @@ class GraphWatching:
         self._subscribed[topic] = now + SUBSCRIBED_S / 2
         try:
             await self._client.subscribe_process_graph(topic, ENDS, SUBSCRIBED_S)
+        except TooManyRequests:  # for a while there are the rare questions only
+            return False
         except BaseException:
             self._subscribed.pop(topic, None)
             raise

@@ -13,7 +13,7 @@ from colonies_edge.client import channel as channel_module
 from colonies_edge.client.channel import AsyncChannel
 from colonies_edge.client.channels import Channels
 from colonies_edge.protocol.codec import encode
-from colonies_edge.protocol.errors import NoConnection, NotFound
+from colonies_edge.protocol.errors import NoConnection, NotFound, TooManyRequests
 from colonies_edge.protocol.messages import SubscribeChannel
 from colonies_edge.protocol.model import ChannelEntry, FunctionSpec, Process, State
 
@@ -27,7 +27,7 @@ class Coordinator:
 
     def __init__(self) -> None:
         self.entries: list[ChannelEntry] = []
-        self.ended = self.away = False
+        self.ended = self.away = self.full = False
         self.subscriptions: dict[str, int] = {}  # msgid -> events sent
         self.calls: list[str] = []
         self.channels = Channels(self)
@@ -56,6 +56,8 @@ class Coordinator:
 
     async def subscribe_channel(self, processid: str, name: str, after: int, timeout: int, *, msgid: str = "") -> None:
         self._asked("subscribe")
+        if self.full:
+            raise TooManyRequests
         self.subscriptions[msgid] = 0
         if self.entries[after:]:
             self.event(msgid, self.entries[after:])
@@ -209,5 +211,29 @@ def test_what_one_says_oneself_is_not_heard_and_is_counted_in_common() -> None:
         coordinator.say("yours")
         assert await heard(channel, 1) == ["yours"]
         assert await heard(other, 1) == ["yours"]
+
+    play(scene)
+
+
+def test_of_several_who_listen_to_one_channel_each_message_reaches_one() -> None:
+    async def scene(coordinator: Coordinator, channel: AsyncChannel) -> None:
+        waiting = [asyncio.ensure_future(channel.receive(PATIENCE_S)) for _ in range(6)]
+        while not coordinator.subscriptions:
+            await asyncio.sleep(0)
+        for number in range(5):
+            coordinator.say(f"{number}")
+        while sum(one.done() for one in waiting) < 5:
+            await asyncio.sleep(0)
+        coordinator.end()
+        assert sorted(map(str, await asyncio.gather(*waiting))) == ["0", "1", "2", "3", "4", "None"]
+
+    play(scene)
+
+
+def test_a_listener_that_gets_no_subscription_asks() -> None:
+    async def scene(coordinator: Coordinator, channel: AsyncChannel) -> None:
+        coordinator.full = True
+        coordinator.say("a")
+        assert await heard(channel, 1) == ["a"]
 
     play(scene)

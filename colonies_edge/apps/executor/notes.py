@@ -8,7 +8,7 @@ import threading
 from collections import deque
 from typing import Protocol
 
-from colonies_edge.protocol.errors import ColoniesError, NoConnection
+from colonies_edge.protocol.errors import ColoniesError, NoConnection, TooManyRequests
 from colonies_edge.protocol.limits import LOG_MESSAGE_BYTES_MAX
 
 _log = logging.getLogger(__name__)
@@ -117,7 +117,7 @@ class ProcessNotes:
                 await self._client.add_log(self._processid, note)
             else:
                 await self._attribute(*note)
-        except NoConnection as error:
+        except (NoConnection, TooManyRequests) as error:
             _log.info("a part of the log of process %s was not sent: %s", self._processid, error)
 
     async def _attribute(self, key: str, value: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 from colonies_edge.client.blocking_channel import Channel, require_channel
 from colonies_edge.client.channel import PAUSE_S, AsyncChannel
 from colonies_edge.client.channel_message import ChannelMessage
-from colonies_edge.protocol.errors import NoConnection, NotFound
+from colonies_edge.protocol.errors import NoConnection, NotFound, TooManyRequests
 from colonies_edge.protocol.model import FunctionSpec, Process
 from colonies_edge.transports.system import new_msgid
 
@@ -116,7 +116,7 @@ class ProcessTalk:
                 return await self._client.add_child(
                     graphid, parentid, spec, childprocessid=childprocessid, insert=insert, msgid=msgid
                 )
-            except NoConnection:
+            except (NoConnection, TooManyRequests):
                 await asyncio.sleep(PAUSE_S)
 
     async def _added_before(self, spec: FunctionSpec) -> Process | None:
