@@ -39,6 +39,26 @@ COORDINATOR_PARTS = (
     "apps/cli/demo*",
     "apps/cli/dev*",
     "apps/cli/ledger*",
+    "apps/dev*",
+    "protocol/cron_expression*",
+    "protocol/durations*",
+    "transports/loopback*",
+    "transports/mailbox*",
+)
+# Commands of people, who sit at a computer with the whole file; what a device is asked for stays.
+PEOPLES_PARTS = (
+    "apps/cli/blueprint*",
+    "apps/cli/cluster*",
+    "apps/cli/cron*",
+    "apps/cli/fs*",
+    "apps/cli/generator*",
+    "apps/cli/location*",
+    "apps/cli/show_blueprint*",
+    "apps/cli/show_schedule*",
+    "apps/cli/show_workflow*",
+    "apps/cli/specs_workflow*",
+    "apps/cli/user*",
+    "apps/cli/workflow*",
 )
 # These parts of amqtt serve its own tools and want packages that we do not carry (sqlalchemy, typer, pydantic).
 UNUSED_VENDORED = ("amqtt/contrib/*", "amqtt/scripts/*")
@@ -64,7 +84,7 @@ FULL = Edition(file_name="colonies-edge.pyz", bytes_max=6_000_000, left_out=(), 
 EXECUTOR_ONLY = Edition(
     file_name="colonies-edge-executor.pyz",
     bytes_max=1_000_000,
-    left_out=COORDINATOR_PARTS,
+    left_out=COORDINATOR_PARTS + PEOPLES_PARTS,
     vendored=("paho-mqtt",),
 )
 
