@@ -246,6 +246,21 @@ def test_an_unknown_field_of_a_spec_is_mentioned(shell: Shell, tmp_path: Path) -
     assert shell.err == "No cancelled processes found\n"
 
 
+def test_snapshots_are_made_of_what_a_process_mounts(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "a.txt").write_text("one")
+    shell.run("fs", "sync", "-d", str(tmp_path / "here"), "-l", "/src", "--yes")
+    mounts = {"mount": "/cfs", "snapshots": [{"label": "/src", "dir": "/src"}]}
+    process = shell.json("function", "submit", "--spec", spec(tmp_path, fs=mounts), "--snapshot")
+    (mounted,) = process["spec"]["fs"]["snapshots"]
+    (snapshot,) = shell.json("fs", "snapshot", "ls")
+    assert (mounted["snapshotid"], snapshot["label"]) == (snapshot["snapshotid"], "/src")
+    shell.run("function", "exec", "--func", "f", "--targettype", "cli", "--snapshot")
+    assert "mounts no snapshots" in shell.err
+    shell.run("process", "removeall", "--waiting", "--yes")
+    shell.run("fs", "snapshot", "removeall", "--yes")
+
+
 def test_assignments_can_be_paused_and_resumed(shell: Shell) -> None:
     owner = config.load().colony_prvkey
     assert shell.json("process", "pause") == {}

@@ -40,9 +40,9 @@ executor os start --name x --executortype t --capacity 2 --allow a,b --workdir w
 function register --name x --func f --prvkey k
 function remove --functionid {ID} --prvkey k
 function ls --prvkey k
-function submit --spec f --wait --out --follow --label l --prvkey k
+function submit --spec f --wait --out --follow --snapshot --label l --prvkey k
 function exec --func f --targettype t --args a,b --kwargs k:v --env k=v --maxwaittime 1 --maxexectime 2 --maxretries 3
-function exec --func f --targetid {ID} --wait --out --follow --label l --prvkey k
+function exec --func f --targetid {ID} --wait --out --follow --snapshot --label l --prvkey k
 process psw --count 20 --executortype t -i --prvkey k
 process ps --count 20 --label l --ids --prvkey k
 process pss --count 20 --initiator i --prvkey k
@@ -88,6 +88,24 @@ generator pack --generatorid {ID} --arg x --prvkey k
 generator get --generatorid {ID} --prvkey k
 generator ls --count 20 --prvkey k
 generator remove --generatorid {ID} --prvkey k
+blueprint definition add --spec f --colonyprvkey k
+blueprint definition get --name x --prvkey k
+blueprint definition ls --prvkey k
+blueprint definition remove --name x --colonyprvkey k
+blueprint add --spec f --prvkey k
+blueprint update --spec f --prvkey k
+blueprint ls --kind k --prvkey k
+blueprint get --name x --prvkey k
+blueprint set --name x --key a.b.c --value 1 --prvkey k
+blueprint remove --name x --prvkey k
+blueprint reconcile --name x -f --prvkey k
+blueprint reconcile --name x --force
+blueprint history --name x -l 5 -g 2 --prvkey k
+blueprint history --name x --limit 5 --generation -1
+blueprint log -c 5 -f --prvkey k
+blueprint log --name x --count 5 --follow
+blueprint doctor --prvkey k
+blueprint doctor --name x --fix
 location add --name x --desc d --long 1.5 --lat -2 --colonyprvkey k
 location ls --prvkey k
 location get --name x --prvkey k
@@ -144,7 +162,6 @@ broker-config mosquitto --out d
 
 # Words that mean nothing here, by decision: dead upstream, misspelt upstream, or an abbreviation.
 REFUSED = """
-function submit --spec f --snapshot
 function exec --func f --targettype t --snapshots
 function submit --spe f
 colony ls --colonyid x
@@ -184,7 +201,11 @@ location add --name x --long inf
 log search
 log search -t x --count 101
 log search -t x --days 31
-blueprint ls
+blueprint add --name x
+blueprint set --name x --key a
+blueprint definition get
+blueprint history --name x -l 0
+blueprint log -c 501
 fs sync --keeplocal=maybe
 fs sync --driver s3
 fs get -l /x -n y
@@ -288,3 +309,5 @@ def test_counts_have_their_own_defaults() -> None:
     assert parse(["log", "get", "-e", "x"]).count == 100
     assert parse(["log", "search", "-t", "x"]).count == 10
     assert parse(["workflow", "psw"]).count == 20
+    assert parse(["blueprint", "history", "--name", "x"]).limit == 10
+    assert parse(["blueprint", "log"]).count == 100

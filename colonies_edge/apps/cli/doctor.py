@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from colonies_edge import __version__
 from colonies_edge.apps.cli.command import Command, Group
 from colonies_edge.apps.cli.config import shown, without_password
+from colonies_edge.apps.cli.console import Console
 from colonies_edge.apps.cli.exits import FAILED, NO_CONNECTION, SUCCESS
 from colonies_edge.apps.cli.session import Session
 from colonies_edge.apps.cli.table import Cell, Column
@@ -37,7 +38,7 @@ class Finding:
 async def examine(session: Session) -> int:
     findings = [*here(session), *[finding async for finding in there(session)]]
     if session.console.as_json:
-        session.console.value({"settings": _settings(session), "findings": [_as_json(finding) for finding in findings]})
+        session.console.value({"settings": _settings(session), "findings": [as_json(finding) for finding in findings]})
     else:
         _show(session, findings)
     if any(finding.no_connection for finding in findings):
@@ -196,7 +197,7 @@ def _settings(session: Session) -> dict[str, dict[str, str]]:
     }
 
 
-def _as_json(finding: Finding) -> dict[str, str]:
+def as_json(finding: Finding) -> dict[str, str]:
     return {
         "about": finding.about,
         "verdict": finding.verdict,
@@ -210,6 +211,11 @@ def _show(session: Session, findings: list[Finding]) -> None:
     rows = [(variable, entry["value"], entry["source"]) for variable, entry in _settings(session).items()]
     if rows:
         console.grid([Column("Setting", keep=True), Column("Value"), Column("From", keep=True)], rows, "Settings")
+    show_findings(console, findings)
+
+
+def show_findings(console: Console, findings: list[Finding]) -> None:
+    """Each with what to do, in the colour of its verdict."""
     console.pairs(
         [
             (

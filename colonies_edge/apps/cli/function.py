@@ -83,6 +83,8 @@ async def execute(session: Session) -> int:
 
 async def _submit(session: Session, spec: dict[str, Any]) -> int:
     args = session.args
+    if args.snapshot:
+        await _snapshots(session, spec)
     process = await session.ask("submitfuncspecmsg", spec=spec)
     processid = process["processid"]
     if not (args.wait or args.out or args.follow):
@@ -90,6 +92,20 @@ async def _submit(session: Session, spec: dict[str, Any]) -> int:
     session.console.info(f"Process submitted: {processid}")
     process = await (_followed(session, processid) if args.follow else session.finished(processid))
     return _report(session, process)
+
+
+async def _snapshots(session: Session, spec: dict[str, Any]) -> None:
+    """Remember what is below the label of each snapshot that the process mounts, and mount that."""
+    from colonies_edge.transports.system import new_msgid
+
+    mounts = (spec.get("fs") or {}).get("snapshots") or []
+    if not mounts:
+        session.console.info("--snapshot: the function spec mounts no snapshots (fs.snapshots), so none is made")
+    for mount in mounts:
+        label, name = mount.get("label") or "", f"submit-{new_msgid()}"
+        reply = await session.ask("createsnapshotmsg", colonyname=session.colony, label=label, name=name)
+        mount["snapshotid"] = reply["snapshotid"]
+        session.console.info(f"Snapshot {name} of {label}: {reply['snapshotid']}")
 
 
 async def _followed(session: Session, processid: str) -> dict[str, Any]:
@@ -127,6 +143,7 @@ _WAITING: tuple[Flag, ...] = (
     switch("--out", help="print the output, and wait for it"),
     switch("--follow", help="print the log as it appears, until the end"),
     flag("--label", help="a word to find the process again"),
+    switch("--snapshot", help="make the snapshots that the process mounts now, from what is below their labels"),
 )
 
 GROUP = Group(

@@ -31,6 +31,7 @@ GROUPS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "log": ("log", "logs of processes and executors"),
         "colony": ("colony", "add, list and count colonies"),
         "user": ("user", "add, list and remove users"),
+        "blueprint": ("blueprint", "what shall be so in the colony, and who brings it about"),
         "location": ("location", "places that executors and conditions refer to by name"),
         "server": ("server", "the coordinator: status, counters, owner"),
         "cluster": ("cluster", "the servers behind the coordinator's address"),
@@ -44,7 +45,7 @@ GROUPS: Mapping[str, tuple[str, str]] = MappingProxyType(
 )
 
 # Words of other Colonies tools, so that a person who types one is told the truth instead of "unknown".
-NOT_HERE = frozenset({"blueprint", "database", "monitor", "completion"})
+NOT_HERE = frozenset({"database", "monitor", "completion"})
 
 
 class Parser(argparse.ArgumentParser):
