@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from colonies_edge.apps.executor import Context
-from colonies_edge.client.channel_message import payload_of
+from colonies_edge.client.blocking_channel import Channel
+from colonies_edge.client.channel_message import ChannelMessage, payload_of
 from colonies_edge.client.client import AsyncClient
 from colonies_edge.crypto.identity import Signer, identity_of, new_private_key
 from colonies_edge.protocol.errors import BadRequest, Conflict, Forbidden, NotFound, UsageError, WaitTimeout
@@ -57,6 +58,21 @@ def _teach(worker: Any) -> None:
                 return
 
 
+class Hearing:
+    """A loop over a channel in a thread of its own, so that a test ends even if the loop does not."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._messages: list[ChannelMessage] = []
+        self._thread = threading.Thread(target=lambda: self._messages.extend(channel), daemon=True)
+        self._thread.start()
+
+    def all(self) -> list[ChannelMessage]:
+        """When the loop has ended."""
+        self._thread.join(PATIENCE_S)
+        assert not self._thread.is_alive()
+        return self._messages
+
+
 def test_a_program_and_a_function_speak_in_both_directions(colony: LiveColony) -> None:
     with colony.client() as client:
         process = client.submit("echo", executortype="test", channels=["ctl"])
@@ -64,7 +80,7 @@ def test_a_program_and_a_function_speak_in_both_directions(colony: LiveColony) -
         assert channel is process.channel("ctl")
         numbers = [channel.send(text) for text in ("one", "two", "three")]
         channel.end()
-        heard = list(channel)
+        heard = Hearing(channel).all()
         assert [str(message) for message in heard] == ["one!", "two!", "three!", "bye"]
         assert [message.inreplyto for message in heard] == [*numbers, 0]
         assert numbers == [1, 2, 3]
@@ -73,7 +89,7 @@ def test_a_program_and_a_function_speak_in_both_directions(colony: LiveColony) -
         channel.send("done")
         assert process.wait(PATIENCE_S).output == 3
         assert channel.receive(PATIENCE_S) is None
-        assert list(channel) == []
+        assert Hearing(channel).all() == []
 
 
 def test_what_is_said_before_anybody_listens_is_heard(colony: LiveColony) -> None:
@@ -95,17 +111,13 @@ def test_what_is_said_before_anybody_listens_is_heard(colony: LiveColony) -> Non
 def test_loops_end_with_their_process_however_it_ends(colony: LiveColony, word: str) -> None:
     with colony.client() as client:
         process = client.submit("listen", executortype="test", channels=["ctl"])
-        heard: list[Any] = []
-        hearing = threading.Thread(target=lambda: heard.extend(process.channel("ctl")))
-        hearing.start()
+        hearing = Hearing(process.channel("ctl"))
         if word:
             process.channel("ctl").send(word)
         else:
             process.cancel()
-        hearing.join(PATIENCE_S)
-        assert not hearing.is_alive()
-        assert heard == []
-        assert list(client.process(process.id).channel("ctl")) == []
+        assert hearing.all() == []
+        assert Hearing(client.process(process.id).channel("ctl")).all() == []
 
 
 def test_waiting_for_a_message_has_a_limit(colony: LiveColony) -> None:
@@ -196,17 +208,14 @@ def test_words_go_both_ways_over_restarts_of_the_coordinator(tmp_path: Path) -> 
         _teach(worker)
         with working(worker), colony.client() as client:
             process = client.submit("echo", executortype="test", channels=["ctl"])
-            channel, heard = process.channel("ctl"), []
-            hearing = threading.Thread(target=lambda: heard.extend(map(str, channel)))
-            hearing.start()
+            channel = process.channel("ctl")
+            hearing = Hearing(channel)
             for number in range(count):
                 if number in (30, 70):
                     colony.stop()
                     colony.start()
                 channel.send(f"{number}")
             channel.end()
-            hearing.join(PATIENCE_S)
-            assert not hearing.is_alive()
-            assert heard == [*(f"{number}!" for number in range(count)), "bye"]
+            assert list(map(str, hearing.all())) == [*(f"{number}!" for number in range(count)), "bye"]
             channel.send("done")
             assert process.wait(PATIENCE_S).output == count

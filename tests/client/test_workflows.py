@@ -231,7 +231,7 @@ def test_a_workflow_is_waited_for_over_a_restart_of_the_coordinator(tmp_path: Pa
             flow = client.workflow(executortype="net")
             flow.node("one", "held")
             run = flow.submit()
-            waiting = threading.Thread(target=lambda: run.wait(PATIENCE_S))
+            waiting = threading.Thread(target=lambda: run.wait(PATIENCE_S), daemon=True)
             waiting.start()
             happens(lambda: client.process(run["one"].id).state is State.RUNNING)
             colony.stop()
