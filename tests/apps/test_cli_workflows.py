@@ -178,6 +178,22 @@ def test_a_file_that_is_no_workflow_is_named_with_what_it_is(
     assert said in shell.refused("workflow", "submit", "--spec", str(path), code=2)
 
 
+def test_a_workflow_of_more_nodes_than_one_answer_has_processes_is_drawn_whole(
+    dev: Dev, shell: Shell, tmp_path: Path, worker: list[str]
+) -> None:
+    others = [node(f"n{number}", kind="nobody") for number in range(120)]
+    path = pipeline(tmp_path, *others, node("last"))
+    waiting = typed(dev.folder, "workflow", "submit", "--spec", path, "--wait")
+    process = shell.json("process", "assign", "--timeout", "20", *worker)
+    text = shell.run("workflow", "get", "--workflowid", process["processgraphid"])
+    line = next(row for row in text.splitlines() if row.startswith("| last "))
+    assert "running" in line and "first 100 processes" in shell.err
+    shell.run("process", "fail", "-p", process["processid"], "--errors", "it broke", *worker)
+    out, err = waiting.communicate()
+    assert waiting.returncode == 1 and "last: it broke" in err
+    assert out.count("nobody") == 100 and "n119" in out
+
+
 def test_a_function_is_not_submitted_from_a_workflow(shell: Shell, tmp_path: Path) -> None:
     said = shell.refused("function", "submit", "--spec", diamond(tmp_path), code=2)
     assert "try to use `colonies-edge workflow submit --spec` instead" in said

@@ -148,6 +148,9 @@ def workflow(console: Console, graph: Mapping[str, Any], nodes: Sequence[NodeVie
     console.grid([Column("NodeName"), Column("State", keep=True), Column("ProcessId", keep=True)], rows, "Processes")
     if len(nodes) < count:
         console.info(f"{len(nodes)} of {count} processes are shown: the workflow is too large for one message")
+    elif not all(node.spec for node in nodes):
+        known = sum(bool(node.spec) for node in nodes)
+        console.info(f"Functions are shown of the first {known} processes; `process get -p ID` shows the others")
 
 
 def workflow_list(console: Console, graphs: Iterable[Mapping[str, Any]], state: int) -> None:

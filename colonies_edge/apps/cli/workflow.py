@@ -33,21 +33,25 @@ async def submit(session: Session) -> int:
         return session.done(graph, f"Workflow submitted: {graphid}")
     session.console.info(f"Workflow submitted: {graphid}")
     await (_followed(session, graphid) if args.follow else session.workflow_ended(graphid))
-    return _report(session, *await _looked_at(session, graphid))
+    return await _report(session, *await _looked_at(session, graphid))
 
 
 async def _looked_at(session: Session, graphid: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """A workflow, and its processes, as many as come in one answer."""
     graph = await session.ask("getprocessgraphmsg", processgraphid=graphid)
-    processes = await session.ask(
+    return graph, await _processes(session, graph, _ALL_STATES)
+
+
+async def _processes(session: Session, graph: dict[str, Any], state: int) -> list[dict[str, Any]]:
+    found = await session.ask(
         "getprocessesmsg",
         colonyname=graph["colonyname"],
-        processgraphid=graphid,
-        state=_ALL_STATES,
+        processgraphid=graph["processgraphid"],
+        state=state,
         count=COUNT_MAX,
         topic_colony=graph["colonyname"],
     )
-    return graph, processes or []
+    return found or []
 
 
 async def _followed(session: Session, graphid: str) -> None:
@@ -74,23 +78,22 @@ async def _say_changes(session: Session, graphid: str, known: dict[str, str]) ->
         known[node.key] = state
 
 
-def _report(session: Session, graph: dict[str, Any], processes: list[dict[str, Any]]) -> int:
+async def _report(session: Session, graph: dict[str, Any], processes: list[dict[str, Any]]) -> int:
     graphid, state = graph["processgraphid"], graph["state"]
     if not session.shown_as_json(graph):
         show_workflow.picture(session.console, show_workflow.nodes_of(graph, processes), f"Workflow {graphid}")
     if state == _SUCCESS:
         session.console.info(f"Workflow successful: {graphid}")
         return 0
-    why = f": {_reasons(processes)}" if state == _FAILED else ""
+    why = f": {_reasons(await _processes(session, graph, _FAILED))}" if state == _FAILED else ""
     more = f"`{PROGRAM} workflow get --workflowid {graphid}` shows more"
     raise Failed(f"workflow {graphid} {show.state_cell(state).text}{why}; {more}")
 
 
-def _reasons(processes: list[dict[str, Any]]) -> str:
+def _reasons(failed: list[dict[str, Any]]) -> str:
     """Of the nodes that failed by themselves, not with others."""
     from colonies_edge.client.workflow import CASUALTY
 
-    failed = [process for process in processes if process.get("state") == _FAILED]
     causes = [p for p in failed if not any(show.word(e).startswith(CASUALTY) for e in p.get("errors") or ())]
     said = [
         f"{p['spec'].get('nodename') or p['processid']}: {'; '.join(p.get('errors') or ()) or 'no reason was given'}"
