@@ -8,7 +8,7 @@ from typing import Any
 from colonies_edge.client.calls_base import Calls
 from colonies_edge.client.specs import complete
 from colonies_edge.client.specs_workflow import AnyWorkflow, workflow_spec
-from colonies_edge.protocol.codec import decode
+from colonies_edge.protocol.codec import decode, pack
 from colonies_edge.protocol.limits import COUNT_MAX
 from colonies_edge.protocol.messages import (
     AddChild,
@@ -30,8 +30,10 @@ class WorkflowCalls(Calls):
     async def submit_workflow_spec(self, spec: AnyWorkflow, *, msgid: str = "") -> ProcessGraph:
         """A whole workflow: the object of the wire, JSON of it, or only its function specs. `processids` in the answer
         are in the order of the function specs."""
-        whole = workflow_spec(spec, self.colonyname)
-        return decode(ProcessGraph, await self.call(SubmitWorkflowSpec(spec=whole), msgid=msgid))
+        # Without what is as by default: a thousand nodes fit into one message then, instead of four hundred.
+        whole = pack(workflow_spec(spec, self.colonyname))
+        message = {"msgtype": SubmitWorkflowSpec.msgtype, "spec": whole}
+        return decode(ProcessGraph, await self.call(message, msgid=msgid))
 
     async def get_process_graph(self, processgraphid: str) -> ProcessGraph:
         """With its nodes and edges, unless it is too large for one message."""

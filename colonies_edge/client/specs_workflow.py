@@ -22,7 +22,10 @@ AnyWorkflow: TypeAlias = "HasSpec | WorkflowSpec | Mapping[str, Any] | Sequence[
 
 
 def workflow_spec(workflow: AnyWorkflow, colonyname: str) -> WorkflowSpec:
-    """In the client's colony where none is named. Raises UsageError for what is no workflow at all."""
+    """In the client's colony where none is named; nodes are in that of their workflow.
+
+    Raises UsageError for what is no workflow at all.
+    """
     if isinstance(workflow, WorkflowSpec):
         whole = workflow
     elif isinstance(workflow, Mapping):
@@ -33,9 +36,7 @@ def workflow_spec(workflow: AnyWorkflow, colonyname: str) -> WorkflowSpec:
         whole = workflow.spec()
     else:
         raise UsageError(f"a workflow is a list of function specs, not {type(workflow).__name__}")
-    colony = whole.colonyname or colonyname
-    nodes = tuple(complete(node, colony) for node in whole.functionspecs)
-    return replace(whole, colonyname=colony, functionspecs=nodes)
+    return whole if whole.colonyname else replace(whole, colonyname=colonyname)
 
 
 def workflow_text(workflow: AnyWorkflow, colonyname: str) -> str:
