@@ -102,8 +102,9 @@ class Site:
             where = ["--mqtt", f"mqtt://127.0.0.1:{self.port}"]
             time.sleep(0.5)
         words = ["coordinator", "start", *where, "--data", str(self.folder / "data")]
-        server = self.keys["server"].private_key
-        self.coordinator = self.spawn(sys.executable, "-m", "colonies_edge", *words, COLONIES_SERVER_PRVKEY=server)
+        # Its colony is founded by `found`; told of it, the coordinator would found it, too.
+        keys = {"COLONIES_SERVER_PRVKEY": self.keys["server"].private_key, "COLONIES_COLONY_PRVKEY": ""}
+        self.coordinator = self.spawn(sys.executable, "-m", "colonies_edge", *words, **keys)
         self.parts["coordinator"] = self.coordinator
 
     def start_executors(self) -> None:
