@@ -104,8 +104,10 @@ def settle_interpreter() -> None:
     """Two settings that suit a program of one busy loop, one journal thread and many long-lived rows.
 
     The journal's thread must not wait 5 ms for the interpreter each time it comes back from the disk: commits of thirty
-    records went from 5 to 3 ms. What is loaded stays for good, and nearly all that comes is freed by its reference count: looking through a
-    hundred thousand rows for circles again and again costs time, and on a Pi it stops everybody for a while."""
+    records went from 5 to 3 ms. What is loaded stays for good, and nearly all that comes is freed by its reference
+    count: looking through a hundred thousand rows for circles again and again costs time, and on a Pi it stops
+    everybody for a while.
+    """
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
