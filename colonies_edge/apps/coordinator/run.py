@@ -90,7 +90,11 @@ async def coordinating(options: Options) -> AsyncIterator[Running]:
             sync_every_s=sync_every_s,
         )
         stack.push_async_callback(coordinator.stop)  # should the broker fail to start
-        coordinator.recover()
+        gc.disable()  # a hundred thousand rows that all stay: looking for garbage among them takes a third of the time
+        try:
+            coordinator.recover()
+        finally:
+            gc.enable()
         link, url = await _link(options, coordinator, signer, stack)
         broker = BrokerUrl.parse(url)
         coordinator.engine.reachable_at(Backend(type="mqtt", host=broker.host, port=broker.port, tls=broker.tls))
