@@ -186,7 +186,7 @@ class ProcessCalls(Calls):
         )
         await self.call(message, msgid=msgid)
 
-    # Executors at work (`mqtt.md` 4)
+    # Executors at work (`PROTOCOL.md` 4)
 
     async def ready(self, capacity: int, holding: Iterable[Held], *, timeout_s: float | None = None) -> ReadyReply:
         message = Ready(colonyname=self.colonyname, capacity=capacity, holding=tuple(holding))

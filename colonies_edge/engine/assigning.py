@@ -76,6 +76,4 @@ def _push(step: Step, live: Live, row: ProcessRow, executorid: str, conn: str) -
         live.tables.apply(write)
     live.leases.start(row.processid, conn, live.after(live.settings.lease_s))
     value = process_value(live.tables, row) | {"attempt": row.attempt, "leasems": int(live.settings.lease_s * 1000)}
-    step.pushes.append(
-        Push(colony=row.colonyname, executorid=executorid, payloadtype="assignprocessmsg", value=value)
-    )
+    step.pushes.append(Push(colony=row.colonyname, executorid=executorid, payloadtype="assignprocessmsg", value=value))

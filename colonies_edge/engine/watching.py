@@ -36,9 +36,7 @@ def subscribe_processes(step: Step, message: SubscribeProcesses) -> dict[str, An
     return {}
 
 
-def _subscription(
-    step: Step, message: SubscribeProcess | SubscribeProcesses, topic: tuple[str, ...]
-) -> Subscription:
+def _subscription(step: Step, message: SubscribeProcess | SubscribeProcesses, topic: tuple[str, ...]) -> Subscription:
     assert step.request is not None
     states = frozenset(message.states or (message.state,))
     if not states <= set(State):

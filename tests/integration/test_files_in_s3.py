@@ -1,4 +1,4 @@
-"""Files whose bytes are in an object store that really listens (moto's server); descriptions are with the coordinator."""
+"""Files whose bytes are in an object store: a real server that speaks S3, and no key of it in anything we keep."""
 
 from __future__ import annotations
 
