@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 CLOSES = {"closesuccessfulmsg": State.SUCCESS, "closefailedmsg": State.FAILED}
 NOT_REMEMBERED = (425, 429)
+IDS = ("processid", "processgraphid")  # what is shown as it is: the rest of it may have changed
 
 
 @dataclass(slots=True)
@@ -140,12 +141,13 @@ class Auditor:
             return
         first = self._judge_repeat(key, message, reply, status, epoch)
         if first and not status:
+            self._world.inspector.planning.learn(message, reply.value)
             self._learn(reply, message, fresh)
 
     def _judge_repeat(
         self, key: tuple[str, str], message: dict[str, Any], reply: Reply, status: int, epoch: int
     ) -> bool:
-        digest = str(reply.value.get("processid") if "processid" in reply.value else reply.value)
+        digest = str(next((reply.value[name] for name in IDS if name in reply.value), reply.value))
         earlier = self._verdicts.get(key)
         now = self._world.loop.now
         if earlier is not None and (status, digest) == (earlier.status, earlier.digest):
@@ -279,6 +281,7 @@ class Auditor:
 
     def compare(self, shell: Shell) -> None:
         """Nothing that was said is contradicted by what the engine knows."""
+        self._world.inspector.planning.compare(shell)
         tables, history = shell.engine.tables, shell.history
         for processid, known in self.known.items():
             row = tables.processes.get(processid) or history.process(processid)
@@ -304,6 +307,8 @@ class Auditor:
         for processid in self.open_work(shell):
             row = shell.engine.tables.processes[processid]
             raise Violation(f"process {processid[:8]} is {row.state.name} for ever: {row}; executors: {there}")
+        for plan in self._world.inspector.planning.open_plans(shell):
+            raise Violation(f"{plan} is not done, ever")
 
     def open_work(self, shell: Shell) -> list[str]:
         """Processes that are not done."""

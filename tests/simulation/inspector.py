@@ -11,6 +11,7 @@ from tests.simulation.disks import MemoryDisk
 from tests.simulation.listening import Listening
 from tests.simulation.matching import Matching
 from tests.simulation.network import Up
+from tests.simulation.planning import Planning
 from tests.simulation.transitions import Transitions
 from tests.simulation.violation import Violation
 
@@ -34,6 +35,7 @@ class Inspector:
         self._matching = Matching(world)
         self._transitions = Transitions(world)
         self._listening = Listening(world)
+        self.planning = Planning(world)
         self._committed: View | None = None
         self._shift = 0  # the coordinator's time minus true time, as of the last commit
         self.looks = 0
@@ -48,6 +50,7 @@ class Inspector:
         if isinstance(up, Request):
             self._judge_refusal(shell, up, outcome, old)
         started = self._transitions.step(up, outcome, old["processes"], shell.engine.tables.processes)
+        self.planning.step(shell, up, outcome, old, self._transitions.moved)
         self._matching.step(shell, up, outcome, started)
         self._listening.step(up, outcome, old["processes"], shell.engine.tables.processes)
         self._world.auditor.decided(outcome)
@@ -56,7 +59,8 @@ class Inspector:
     @staticmethod
     def _judge_refusal(shell: Shell, up: Request, outcome: Outcome, old: View) -> None:
         refused = any(reply.error and reply.msgid == up.value["msgid"] for reply in outcome.replies)
-        if refused and old != shell.engine.tables.by_name:
+        heard_again = up.caller in old["away"]  # it is back before its message is looked at
+        if refused and not heard_again and old != shell.engine.tables.by_name:
             changed = [name for name, rows in shell.engine.tables.by_name.items() if rows != old[name]]
             raise Violation(f"{up.payloadtype} was refused, and changed {changed}")
 
@@ -64,6 +68,7 @@ class Inspector:
         """All that was decided is on the disk."""
         self._committed = view_of(shell)
         self._transitions.committed()
+        self.planning.committed()
         # Without a step that the engine was not told of: a crash before that makes it a step while nobody looked.
         self._shift = shell.clock.now_ns() - shell.clock._step - self._world.loop.now
 
@@ -76,6 +81,7 @@ class Inspector:
         self.looks += 1
         chance = self._world.rng.random()
         if chance < 0.15:
+            self.planning.look(shell)
             recount.indices(shell.engine)
             recount.deadlines(shell)
             self._world.auditor.compare(shell)
@@ -93,6 +99,7 @@ class Inspector:
         shift = shell.clock.now_ns() - self._world.loop.now
         self._transitions.restarted(shift > self._shift, tables.processes)
         self._matching.restarted()
+        self.planning.restarted(shell, shift > self._shift)
         self._listening.restarted()
         self._world.auditor.shifted(shift - self._shift)
         self._shift = shift

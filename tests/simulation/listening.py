@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from colonies_edge.engine.outcome import Outcome, Request
 from colonies_edge.engine.rows import ProcessRow
+from colonies_edge.protocol.model import State
 from tests.simulation.loop import SECOND
+from tests.simulation.matching import is_free
 from tests.simulation.network import Up
 from tests.simulation.violation import Violation
 
@@ -28,6 +30,10 @@ class Ear:
         if int(row.state) not in self.states:
             return False
         return self.processid == row.processid or self.executortype == row.spec.conditions.executortype
+
+
+def is_waiting(row: ProcessRow, rows: dict[str, ProcessRow]) -> bool:
+    return row.state is State.WAITING and is_free(row, rows)
 
 
 class Listening:
@@ -54,7 +60,12 @@ class Listening:
             }
             for processid, row in new.items():
                 before = old.get(processid)
-                if before is None or before.state is not row.state:
+                if before is row:
+                    continue
+                if row.state is State.WAITING:  # said of a node when it could be had
+                    if is_free(row, new) and not (before is not None and is_waiting(before, old)):
+                        self._judge(row, heard)
+                elif before is None or before.state is not row.state:
                     self._judge(row, heard)
         if isinstance(up, Request) and up.payloadtype in ("subscribeprocessmsg", "subscribeprocessesmsg"):
             self._follow(up, outcome)

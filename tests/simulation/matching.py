@@ -149,12 +149,21 @@ class Matching:
         tables = shell.engine.tables
         for processid in tables.ids_in_state(COLONY, State.WAITING):
             row = tables.processes[processid]
-            if fits(row, executor, wish) and not self._passed_over(executor.executorid, row):
+            if (
+                fits(row, executor, wish)
+                and is_free(row, tables.processes)
+                and not self._passed_over(executor.executorid, row)
+            ):
                 yield row
 
     def _passed_over(self, executorid: str, row: ProcessRow) -> bool:
         """Until the very end: that moment belongs to the tick, which may come after another step."""
         return self._released.get((executorid, row.processid), -1) >= self._world.loop.now
+
+
+def is_free(row: ProcessRow, rows: dict[str, ProcessRow]) -> bool:
+    """It waits for nobody but an executor."""
+    return all(rows[key].state is State.SUCCESS for key in row.parents)
 
 
 def wish_of(caller: str, message: dict[str, Any]) -> Wish:

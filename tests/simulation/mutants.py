@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from colonies_edge.engine import assigning, executing, lifecycle, processes
+from colonies_edge.engine import assigning, crons, executing, generators, lifecycle, processes, schedule_timers
 from colonies_edge.engine import engine as door
 from colonies_edge.engine.answers import Answers
 from colonies_edge.engine.engine import Engine
@@ -253,13 +253,41 @@ def events_of_failures_forgotten() -> list[Change]:
     return [(Subscriptions, "concerning", concerning)]
 
 
+def nodes_that_start_after_one_parent() -> list[Change]:
+    return [(Live, "met", lambda live, row, parentid: True)]
+
+
+def inputs_in_another_order() -> list[Change]:
+    assign = lifecycle.assign
+
+    def reversed_in(step: Step, row: ProcessRow, executorid: str, *, leased: bool) -> ProcessRow:
+        row = assign(step, row, executorid, leased=leased)
+        return step.patch_process(row, in_=row.in_[::-1])
+
+    return [(lifecycle, "assign", reversed_in)]
+
+
+def crons_that_never_wait() -> list[Change]:
+    return [(crons, "_must_wait", lambda step, row: False)]
+
+
+def schedules_forgotten_at_restart() -> list[Change]:
+    return [(schedule_timers, "start", lambda live: None)]
+
+
+def the_oldest_argument_left_behind() -> list[Change]:
+    queue = generators._queue
+    return [(generators, "_queue", lambda step, generatorid: queue(step, generatorid)[1:])]
+
+
 # Found within a few histories, so that every test run can afford them.
 QUICK: list[Callable[[], list[Change]]] = [
     answers_forgotten_at_restart, refusals_not_remembered, leases_end_at_half_time, spoken_before_written,
     deadlines_lost_at_restart, retries_not_counted, one_retry_too_many, priority_ignored, location_ignored,
     pauses_ignored_by_pushes, resuming_wakes_nobody, capacity_ignored, released_work_comes_straight_back,
     everything_held_is_kept, steps_of_the_clock_count_as_time, waiting_deadlines_ignored, attempts_not_counted,
-    a_table_not_indexed, patches_lost_in_the_journal,
+    a_table_not_indexed, patches_lost_in_the_journal, nodes_that_start_after_one_parent, inputs_in_another_order,
+    crons_that_never_wait, schedules_forgotten_at_restart, the_oldest_argument_left_behind,
 ]  # fmt: skip
 RARE: list[Callable[[], list[Change]]] = [
     attempt_not_checked, leases_never_end, a_will_of_an_older_connection_counts, the_end_is_not_the_end,

@@ -12,6 +12,7 @@ from colonies_edge.engine.rows import TallyRow
 from colonies_edge.engine.timers import Timer
 from colonies_edge.protocol.model import ExecutorState, State
 from tests.simulation.loop import SECOND
+from tests.simulation.matching import is_free
 from tests.simulation.party import COLONY
 from tests.simulation.violation import Violation
 
@@ -49,10 +50,13 @@ def tallies(engine: Engine, history: History) -> None:
     tally = engine.tables.tallies.get(COLONY, TallyRow())
     for state, name in TALLY_FIELDS.items():
         archived = [row for row in history.newest(COLONY, int(state), 100_000) if row.state is state]
-        if len(archived) != getattr(tally, name):
-            raise Violation(
-                f"{getattr(tally, name)} processes count as archived with {state.name}, {len(archived)} are"
-            )
+        single = [row for row in archived if not row.processgraphid]
+        if len(archived) - len(single) != sum(n for digits, n in tally.nodes.items() if digits[1] == str(int(state))):
+            raise Violation(f"{tally.nodes} nodes count as archived, {len(archived) - len(single)} are {state.name}")
+        if len(history.newest_graphs(COLONY, int(state), 100_000)) != tally.graphs.get(str(int(state)), 0):
+            raise Violation(f"{tally.graphs} workflows count as archived")
+        if len(single) != getattr(tally, name):
+            raise Violation(f"{getattr(tally, name)} processes count as archived with {state.name}, {len(single)} are")
         for row in archived:
             if row.processid in engine.tables.processes:
                 raise Violation(f"process {row.processid[:8]} is in memory and in the archive")
@@ -78,7 +82,7 @@ def deadlines(shell: Shell, *, started: bool = False) -> None:
         if row.state is State.RUNNING and row.spec.maxexectime > 0:
             ends = row.execdeadline - live.stepped
             _require(timers.get((Timer.EXEC, processid)), ends, None if started else steady, f"{where}: execution")
-        if row.state is State.WAITING and row.spec.maxwaittime > 0:
+        if row.state is State.WAITING and row.spec.maxwaittime > 0 and is_free(row, engine.tables.processes):
             ends = row.waitdeadline - live.stepped
             _require(timers.get((Timer.WAIT, processid)), ends, None if started else steady, f"{where}: waiting")
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 ENDED = (State.SUCCESS, State.FAILED, State.CANCELLED)
+BEGUN_BY = ("submitfuncspecmsg", "submitworkflowspecmsg", "packgeneratormsg", "runcronmsg")
 BY_OWNER = ("removeexecutormsg", "rejectexecutormsg", "addexecutormsg")
 Rows = dict[str, ProcessRow]
 
@@ -31,6 +32,7 @@ class Transitions:
         self._conns: dict[str, str] = {}  # process -> the connection that its lease is bound to
         self._ready_conns: dict[str, str] = {}  # executor -> the connection of its last readymsg
         self._waits: dict[str, int] = {}  # process -> since when its waiting counts
+        self.moved: list[tuple[ProcessRow | None, ProcessRow]] = []  # by the last step
         self._kept: tuple[dict[tuple[str, int], int], dict[str, int]] = ({}, {})  # both as of the last commit
 
     def committed(self) -> None:
@@ -55,16 +57,40 @@ class Transitions:
         """Judge one step; returns the processes that it assigned."""
         self._follow(up, outcome, old)
         started = []
+        self.moved = []
+        fell: list[tuple[ProcessRow, ProcessRow]] = []
         for processid, after in new.items():
             before = old.get(processid)
             if before is not after:
-                self._judge(up, before, after)
+                self.moved.append((before, after))
+                if before is not None and after.processgraphid and after.state is State.FAILED is not before.state:
+                    fell.append((before, after))
+                else:
+                    self._judge(up, before, after)
                 if after.state is State.RUNNING and (before is None or before.attempt != after.attempt):
                     started.append(after)
                     self._start(after)
         if len(old) + len(started) != len(new) or old.keys() != new.keys():
             self._judge_removals(up, outcome, old, new)
+        if fell:
+            self._judge_falls(up, fell, new)
         return started
+
+    def _judge_falls(self, up: Up | None, fell: list[tuple[ProcessRow, ProcessRow]], new: Rows) -> None:
+        """A node fails for a reason of its own, or with one that did and that others wait for."""
+        waited_for = {key for row in new.values() for key in row.parents}
+        reasons, others = set(), []
+        for before, after in fell:
+            try:
+                self._judge(up, before, after)
+            except Violation as violation:
+                others.append((after.processgraphid, violation))
+            else:
+                if after.processid in waited_for:
+                    reasons.add(after.processgraphid)
+        for graphid, violation in others:
+            if graphid not in reasons:
+                raise violation
 
     def _follow(self, up: Up | None, outcome: Outcome, old: Rows) -> None:
         now = self._world.loop.now
@@ -114,13 +140,16 @@ class Transitions:
             self._judge_end_of_run(up, before, after, moved)
         elif before.state is State.WAITING and after.state in ENDED:
             self._judge_end(up, before, after, moved)
+        elif before.waitforparents and not after.waitforparents:
+            self._waits[after.processid] = self._world.loop.now
 
     def _judge_birth(self, up: Up | None, after: ProcessRow, where: str) -> None:
-        if self._type(up) != "submitfuncspecmsg":
+        if self._type(up) not in BEGUN_BY and not (up is None and after.processgraphid):
             raise Violation(f"{where} appeared by {self._type(up)}")
         if self._world.auditor.is_gone(after.processid):
             raise Violation(f"{where} appeared again after it was removed")
-        self._waits[after.processid] = self._world.loop.now
+        if not after.parents:
+            self._waits[after.processid] = self._world.loop.now
 
     def _judge_ended(self, up: Up | None, before: ProcessRow, after: ProcessRow, moved: str) -> None:
         again = (before.state, after.state) == (State.SUCCESS, State.SUCCESS)
@@ -169,7 +198,7 @@ class Transitions:
             after.state is State.FAILED and kind == "closefailedmsg"
         ):
             self._judge_close(up, before, moved)
-        elif after.state is State.CANCELLED and kind == "cancelprocessmsg":
+        elif after.state is State.CANCELLED and kind in ("cancelprocessmsg", "cancelprocessgraphmsg"):
             return
         elif after.state is State.FAILED and before.state is State.WAITING:
             since = self._waits.get(before.processid)

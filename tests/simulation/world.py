@@ -16,6 +16,7 @@ from tests.simulation.loop import SECOND, Loop
 from tests.simulation.network import Broker, Weather
 from tests.simulation.party import COLONY, Party
 from tests.simulation.people import Owner, Submitter
+from tests.simulation.planner import Planner
 from tests.simulation.shell import STAGES, Shell
 from tests.simulation.workers import Pulling, Pushed, Worker
 from tests.support.engine_bench import identity
@@ -23,7 +24,9 @@ from tests.support.engine_bench import identity
 HOUR = 3600.0
 PEACE_S = 6 * HOUR  # within this everything that can end must have ended
 FOLDER_EVERY = 16  # each so many seeds one runs on real files
+PLANNED_EVERY = 2  # each so many seeds have somebody who plans
 LAST_ARRIVALS_S = 450.0  # above the longest delay that the weather has
+PLANS_RARER = 3.0  # a workflow is the work of many processes
 KINDS = ("cli", "gpu")
 PLACES = ("", "lulea", "kiruna")
 
@@ -89,6 +92,8 @@ class World:
         kinds = list({worker.kind: None for worker in self.workers})
         self.submitters = [Submitter(self, f"user-{number}", kinds) for number in range(self.rng.randint(1, 2))]
         self.owner = Owner(self, "owner")
+        self.planners = [Planner(self, "planner", kinds)] if seed % PLANNED_EVERY else []
+        self.submitters += self.planners
 
     def _draw_workers(self) -> list[Worker]:
         rng = self.rng
@@ -180,7 +185,7 @@ class World:
         plan = self.plan
         self.broker.weather = plan.weather
         for submitter in self.submitters:
-            self._every(plan.act_s, submitter.act)
+            self._every(plan.act_s * (PLANS_RARER if submitter in self.planners else 1), submitter.act)
         self._every(plan.owner_s, self.owner.act)
         self._every(plan.mischief_s, self._mischief)
         self._every(plan.replay_s, self.broker.replay)
@@ -279,11 +284,13 @@ class World:
         for msgid in tuple(self.owner.pending):
             self.owner.give_up(msgid)
         self.owner.set_right()
+        for planner in self.planners:
+            planner.set_right()
         self.loop.after(LAST_ARRIVALS_S, self._set_right)
 
     def _is_all_done(self) -> bool:
         if self.loop.done % 50 or not self.shell.alive:
             return False
-        if any(self.auditor.open_work(self.shell)):
+        if any(self.auditor.open_work(self.shell)) or any(self.inspector.planning.open_plans(self.shell)):
             return False
         return not any(worker.outbox for worker in self.workers if isinstance(worker, Pushed))
