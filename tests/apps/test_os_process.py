@@ -95,7 +95,7 @@ def test_input_is_empty(tmp_path: Path) -> None:
 
 def test_stopping_ends_children_and_grandchildren(tmp_path: Path) -> None:
     async def go() -> None:
-        process, seen = start("sleep 1000 & sh -c 'sleep 1000 & echo $! $$ ready; wait' & echo $!; wait", tmp_path)
+        process, seen = start("sleep 1000 & echo $!; sh -c 'sleep 1000 & echo $! $$ ready; wait' & wait", tmp_path)
         await seen.until(b"ready")
         process.stop()
         assert await process.wait() == Ended(code=-signal.SIGTERM)
