@@ -46,6 +46,10 @@ class Listen:
     cafile: str = ""  # of client certificates, which are asked for and not demanded
 
 
+# Turns of the loop in which aborted transports, TLS over TCP, close their sockets; a loop that ends before leaks them.
+CLOSING_TURNS = 3
+
+
 class _Refused(Exception):
     """A connection that is not let in, and the CONNACK code that says so."""
 
@@ -113,6 +117,8 @@ class Core(Broker):
         for client_id in list(self._lasting):
             self._drop_session(client_id)
         await super().shutdown()
+        for _ in range(CLOSING_TURNS):
+            await asyncio.sleep(0)
 
     def disconnect(self, identity: str) -> None:
         """Throw an identity out, with what was kept for it: it has been removed from the colony."""
