@@ -37,6 +37,7 @@ from colonies_edge.engine.timers import Due, Timer
 from colonies_edge.protocol.errors import BadRequest, ClockSkew, ColoniesError, Forbidden, Internal, TooManyRequests
 from colonies_edge.protocol.limits import ANSWERS_PER_CALLER_MAX, FRESHNESS_S, MSGID_MAX, MSGID_MIN
 from colonies_edge.protocol.messages import decode_message, is_msgid
+from colonies_edge.protocol.messages_base import msgid_in
 from colonies_edge.protocol.model import Backend, State
 
 TIMERS_PER_TICK_MAX = 256  # one tick stays short, and its journal record small, when a thousand deadlines fall together
@@ -153,7 +154,7 @@ class Engine(Carrier):
         saying = Saying()
         if request.caller in self.tables.executors:
             live.alive_at[request.caller] = live.steady
-        msgid = _msgid_of(request)
+        msgid = msgid_in(request.value) if request.stamped else request.msgid
         try:
             message = decode_message(request.payloadtype, request.value)
             if message.confidential:
@@ -326,11 +327,3 @@ class Engine(Carrier):
         step = Step(live, self._history, now)
         retire(step)
         return self._carry_out(step, Saying()) if step.draft.writes else Outcome()
-
-
-def _msgid_of(request: Request) -> str:
-    """What a refusal refers to when the message is too broken to be decoded."""
-    if not request.stamped:
-        return request.msgid
-    msgid = request.value.get("msgid") if isinstance(request.value, dict) else None
-    return msgid if isinstance(msgid, str) and len(msgid) <= MSGID_MAX and msgid.isprintable() else ""

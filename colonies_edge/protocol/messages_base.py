@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from colonies_edge.protocol.limits import MSGID_MAX, MSGID_MIN
 from colonies_edge.protocol.model import OMIT
@@ -27,6 +27,12 @@ class Stamp:
     def confidential(self) -> bool:
         """Does it hold something that must not be kept, not even as proof of what was asked?"""
         return False
+
+
+def msgid_in(value: Any) -> str:
+    """The call that a refusal refers to when its message cannot be decoded; "" for what no reply can carry."""
+    msgid = value.get("msgid") if isinstance(value, dict) else None
+    return msgid if isinstance(msgid, str) and len(msgid) <= MSGID_MAX and msgid.isprintable() else ""
 
 
 def is_msgid(text: str) -> bool:

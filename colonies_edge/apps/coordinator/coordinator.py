@@ -18,6 +18,7 @@ from colonies_edge.engine.outcome import Outcome, Record, Reply, Request
 from colonies_edge.engine.ports import History, Settings, Store
 from colonies_edge.protocol.errors import BadRequest, ColoniesError, Forbidden, Unavailable
 from colonies_edge.protocol.limits import MESSAGE_BYTES_MAX
+from colonies_edge.protocol.messages_base import msgid_in
 from colonies_edge.protocol.status import ONLINE, Presence, open_status
 from colonies_edge.protocol.topics import COORDINATOR, STATUS, Topic, Topics
 from colonies_edge.storage.errors import StoreFailed
@@ -332,5 +333,5 @@ class Coordinator:
 
 
 def _refused(request: Request, error: ColoniesError) -> Reply:
-    msgid = request.value.get("msgid", "") if isinstance(request.value, dict) else ""
-    return Reply(route=request.route, payloadtype="error", value=error.body(), error=True, msgid=str(msgid))
+    msgid = msgid_in(request.value)
+    return Reply(route=request.route, payloadtype="error", value=error.body(), error=True, msgid=msgid)

@@ -2,14 +2,14 @@
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
 
 from colonies_edge.crypto.identity import BadSignature, Verifier
 from colonies_edge.engine.outcome import Reply, Request, Route
 from colonies_edge.protocol.envelope import Envelope
 from colonies_edge.protocol.errors import BadRequest, ColoniesError, Forbidden
-from colonies_edge.protocol.limits import MESSAGE_BYTES_MAX, MSGID_MAX
+from colonies_edge.protocol.limits import MESSAGE_BYTES_MAX
 from colonies_edge.protocol.messages import MESSAGES
+from colonies_edge.protocol.messages_base import msgid_in
 from colonies_edge.protocol.topics import RESULT, Topic
 
 # Answers to what nobody signed cost a signature each and may be aimed at a bystander, so there are few of them: enough
@@ -43,7 +43,7 @@ class Rim:
                 self.counts["unknown party"] += 1
                 raise Forbidden("Access denied, this identity has no role here: check the private key")
             value = envelope.message()
-            msgid = _msgid(value)
+            msgid = msgid_in(value)
             if topic.channel == RESULT and envelope.payloadtype not in RESULT_TYPES:
                 raise BadRequest(f"Only {' and '.join(RESULT_TYPES)} belong on a result topic")
             if not unsigned and not self._signed_by_party(envelope, topic.party):
@@ -65,7 +65,7 @@ class Rim:
     def _msgid_inside(self, payload: bytes) -> str:
         """The call a refusal refers to, if the envelope can be opened at all."""
         try:
-            return _msgid(Envelope.parse(payload, self._message_bytes_max).message())
+            return msgid_in(Envelope.parse(payload, self._message_bytes_max).message())
         except ColoniesError:
             return ""
 
@@ -85,8 +85,3 @@ class Rim:
             return False
         self._allowance -= 1
         return True
-
-
-def _msgid(value: Any) -> str:
-    msgid = value.get("msgid") if isinstance(value, dict) else None
-    return msgid if isinstance(msgid, str) and len(msgid) <= MSGID_MAX and msgid.isprintable() else ""
