@@ -31,14 +31,18 @@ COORDINATOR_PARTS = (
     "engine/*",
     "storage/*",
     "transports/broker*",
+    "transports/http*",
     "apps/coordinator*",
+    "apps/bridge*",
     "apps/broker_config*",
     "apps/certificates*",
+    "apps/cli/bridge*",
     "apps/cli/broker_config*",
     "apps/cli/coordinator*",
     "apps/cli/demo*",
     "apps/cli/dev*",
     "apps/cli/ledger*",
+    "apps/dashboard*",
     "apps/dev*",
     "protocol/cron_expression*",
     "protocol/durations*",
@@ -63,6 +67,8 @@ PEOPLES_PARTS = (
 # These parts of amqtt serve its own tools and want packages that we do not carry (sqlalchemy, typer, pydantic).
 UNUSED_VENDORED = ("amqtt/contrib/*", "amqtt/scripts/*")
 
+KINDS = (".py", ".conf", ".acl", ".html", ".css", ".js", ".svg", ".json")  # of our own files: code, and what it serves
+
 Files = dict[str, bytes]
 
 
@@ -80,7 +86,7 @@ class Edition:
     vendored: tuple[str, ...] | None  # None: all of the lock file
 
 
-FULL = Edition(file_name="colonies-edge.pyz", bytes_max=6_000_000, left_out=(), vendored=None)
+FULL = Edition(file_name="colonies-edge.pyz", bytes_max=8_000_000, left_out=(), vendored=None)
 EXECUTOR_ONLY = Edition(
     file_name="colonies-edge-executor.pyz",
     bytes_max=1_000_000,
@@ -201,7 +207,7 @@ def own_files(left_out: tuple[str, ...]) -> Files:
 
 def own_paths() -> Iterator[Path]:
     for path in sorted(PACKAGE.rglob("*")):
-        if path.is_file() and path.suffix in (".py", ".conf", ".acl") and VENDOR not in path.parents:
+        if path.is_file() and path.suffix in KINDS and VENDOR not in path.parents:
             yield path
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from build_zipapp import EXECUTOR_ONLY, FULL, VENDOR, Edition, archives, read_lock
+from build_zipapp import EXECUTOR_ONLY, FULL, KINDS, VENDOR, Edition, archives, read_lock
 
 ROOT = Path(__file__).resolve().parents[2]
 # What amqtt declares and its broker does not need; nobody finds them where only a .pyz and Python are.
@@ -84,7 +84,7 @@ def test_it_stays_within_its_size(built: Built) -> None:
 
 def test_it_holds_python_and_licences_and_nothing_that_ties_it_to_a_machine(built: Built) -> None:
     kinds = {Path(name).suffix for name in built.names if ".dist-info/" not in name and name != "LICENSE"}
-    assert kinds <= {".py", ".pyc", ".conf", ".acl"}, kinds
+    assert kinds <= {".pyc", *KINDS}, kinds
     assert not [name for name in built.names if "_vendor" in name]
 
 
