@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from colonies_edge.apps.cli.command import Command, Group, flag
 from colonies_edge.apps.cli.config import without_password
 from colonies_edge.apps.cli.console import PROGRAM
+from colonies_edge.apps.cli.coordinator_http import HTTP_FLAGS, http_of, tell_of_http
 from colonies_edge.apps.cli.numbers import byte_size, count, listen_address
 from colonies_edge.apps.cli.session import Session
 from colonies_edge.apps.config import COORDINATOR_FOLDER, ENVIRONMENT, FLAG, tls_of
@@ -33,6 +34,7 @@ async def start(session: Session) -> int:
     async def ready(running: Running) -> None:
         where = without_password(running.url)
         session.console.info(f"Coordinator {running.server_id} at {where}, data in {options.data}; Ctrl-C stops it")
+        tell_of_http(session.console, running.http, options.http.host if options.http else "")
         identities = dev.given(session.config, options.server_prvkey or keep_key(options.data / SERVER_KEY))
         if identities.colonyname and identities.colony_prvkey:
             await _found(session, running, identities)
@@ -52,6 +54,7 @@ def _options(session: Session) -> Options:
     own = not args.listen and config.source("mqtt") in (FLAG, ENVIRONMENT)
     if own:
         BrokerUrl.parse(config.mqtt)
+    http = http_of(args.http, args.http_cert, args.http_key, stamps_required=args.http_stamped)
     host, port = args.listen or _LISTEN
     return Options(
         data=Path(args.data or Path(config.data_dir) / COORDINATOR_FOLDER),
@@ -64,6 +67,7 @@ def _options(session: Session) -> Options:
         message_bytes_max=args.message_kib * 1024 if args.message_kib else MESSAGE_BYTES_MAX,
         file_quota=args.file_quota or BLOB_QUOTA_BYTES,
         durability="always" if args.sync_ms is None else args.sync_ms,
+        http=http,
     )
 
 
@@ -98,6 +102,7 @@ GROUP = Group(
                     metavar="HOST:PORT",
                     help="start the embedded broker there (127.0.0.1:1883 without --mqtt)",
                 ),
+                *HTTP_FLAGS,
                 flag(
                     "--message-kib",
                     type=count(MESSAGE_BYTES_CEILING // 1024),

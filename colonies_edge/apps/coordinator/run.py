@@ -12,6 +12,7 @@ from typing import Literal
 from colonies_edge import __version__
 from colonies_edge.apps.coordinator.bytes_keeper import BytesKeeper
 from colonies_edge.apps.coordinator.coordinator import Coordinator
+from colonies_edge.apps.coordinator.serve_http import Http, serve_http
 from colonies_edge.apps.keys import keep_key
 from colonies_edge.crypto.identity import Signer
 from colonies_edge.engine.ports import Settings
@@ -51,15 +52,17 @@ class Options:
     tls: Tls | None = None
     settings: Settings = field(default_factory=Settings)
     file_quota: int = BLOB_QUOTA_BYTES  # of the files of one colony, in bytes
+    http: Http | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """A coordinator that listens; `url` is where clients find its broker."""
+    """A coordinator that listens; `url` is where clients find its broker, `http` its gateway, "" if there is none."""
 
     coordinator: Coordinator
     url: str
     server_id: str
+    http: str = ""
 
 
 @asynccontextmanager
@@ -88,6 +91,7 @@ async def coordinating(options: Options) -> AsyncIterator[Running]:
             message_bytes_max=options.message_bytes_max,
             keeper=BytesKeeper(options.data / BLOBS, quota=options.file_quota, settle_s=2 * sync_every_s),
             sync_every_s=sync_every_s,
+            stamps_required=options.http is not None and options.http.stamps_required,
         )
         stack.push_async_callback(coordinator.stop)  # should the broker fail to start
         gc.disable()  # a hundred thousand rows that all stay: looking for garbage among them takes a third of the time
@@ -97,11 +101,16 @@ async def coordinating(options: Options) -> AsyncIterator[Running]:
             gc.enable()
         link, url = await _link(options, coordinator, signer, stack)
         broker = BrokerUrl.parse(url)
-        coordinator.engine.reachable_at(Backend(type="mqtt", host=broker.host, port=broker.port, tls=broker.tls))
+        backends = [Backend(type="mqtt", host=broker.host, port=broker.port, tls=broker.tls)]
         stack.push_async_callback(coordinator.stop)  # before the broker ends: it still says goodbye
         await coordinator.start(link)
+        gateway = ""
+        if options.http is not None:
+            gateway, backend = await serve_http(options.http, coordinator, options.message_bytes_max, stack)
+            backends.append(backend)
+        coordinator.engine.reachable_at(*backends)
         settle_interpreter()
-        yield Running(coordinator=coordinator, url=url, server_id=signer.identity)
+        yield Running(coordinator=coordinator, url=url, server_id=signer.identity, http=gateway)
 
 
 def settle_interpreter() -> None:
