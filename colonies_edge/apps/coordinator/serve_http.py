@@ -2,13 +2,15 @@
 
 import errno
 import importlib.util
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from colonies_edge.apps.coordinator.coordinator import Coordinator
 from colonies_edge.protocol.errors import UsageError
 from colonies_edge.protocol.model import Backend
 from colonies_edge.transports.certificate_files import CertificateFiles
+from colonies_edge.transports.desk import Page
 
 _NEEDED = ("starlette", "uvicorn", "websockets")
 
@@ -25,6 +27,7 @@ class Http:
     certfile: str = ""
     keyfile: str = ""
     stamps_required: bool = False
+    pages: Mapping[str, Callable[[], Page]] = field(default_factory=dict)  # what GETs of other paths show
 
 
 def missing() -> str:
@@ -49,7 +52,10 @@ async def serve_http(
 
     tls = CertificateFiles(http.certfile, http.keyfile).context if http.certfile else None
     gateway = HttpGateway(
-        coordinator.desk, Listen(host=http.host, port=http.port, tls=tls), message_bytes_max=message_bytes_max
+        coordinator.desk,
+        Listen(host=http.host, port=http.port, tls=tls),
+        pages=http.pages,
+        message_bytes_max=message_bytes_max,
     )
     try:
         await gateway.start()
