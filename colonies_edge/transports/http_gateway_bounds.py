@@ -32,6 +32,8 @@ class BoundedConnection(H11Protocol):
     def on_response_complete(self) -> None:
         self._head_is_there = False
         super().on_response_complete()
+        if self.cycle.response_complete and self.conn.trailing_data[0] and self._late is None:
+            self._give_time(HTTP_HEAD_S)  # the start of a next request came with the last one
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._give_time(None)

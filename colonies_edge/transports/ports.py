@@ -23,6 +23,10 @@ class NotAdmitted(NoConnection):
     """The broker refused the credentials."""
 
 
+class TlsFailed(NoConnection):
+    """TLS with the broker did not come about: a certificate is not believed, or there is no TLS."""
+
+
 class LinkTakenOver(NoConnection):
     """Another client with the same client id keeps taking the connection over: is a second coordinator running?"""
 

@@ -1,4 +1,4 @@
-"""Connections that are slow, huge, half open or nonsense are ended; certificates are followed while connections stay."""
+"""Connections that are slow, huge, half open or nonsense are ended; certificates are followed while others stay."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from colonies_edge.apps.coordinator.serving import ServerTls
 from colonies_edge.protocol.limits import HTTP_HEAD_BYTES_MAX
 from colonies_edge.transports import http_gateway_bounds
-from tests.support.certificates import Authority
+from tests.support.certificates import Issuer
 from tests.support.http import said
 from tests.support.http_colony import HttpColony
 
@@ -61,7 +62,9 @@ def test_who_does_not_go_on_is_disconnected(colony: HttpColony, start: bytes) ->
     assert said(colony.http, "GET", "/health").status == 200
 
 
-@pytest.mark.parametrize("noise", [b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"\0" * 100 + b"\r\n\r\n", b"GET\r\n\r\n"])
+@pytest.mark.parametrize(
+    "noise", [b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"\0" * 100 + b"\r\n\r\n", b"GET\r\n\r\n"]
+)
 def test_what_is_no_http_is_answered_and_ended(colony: HttpColony, noise: bytes) -> None:
     connection = connected(colony)
     connection.sendall(noise)
@@ -100,30 +103,36 @@ def test_a_connection_that_idles_between_requests_is_kept(colony: HttpColony) ->
     connection.close()
 
 
-def shown_to(colony: HttpColony, authority: Authority) -> int:
+def serial_shown(colony: HttpColony, issuer: Issuer) -> str:
     """The serial number of the certificate that a new connection sees."""
-    context = ssl.create_default_context(cafile=str(authority.cafile))
-    with socket.create_connection(("127.0.0.1", colony.port)) as plain:
-        with context.wrap_socket(plain, server_hostname="127.0.0.1") as secured:
-            found = secured.getpeercert()
-            assert found is not None
-            return int(str(found["serialNumber"]), 16)
+    context = ssl.create_default_context(cafile=str(issuer.ca))
+    with (
+        socket.create_connection(("127.0.0.1", colony.port)) as plain,
+        context.wrap_socket(plain, server_hostname="127.0.0.1") as secured,
+    ):
+        found = secured.getpeercert()
+        assert found is not None
+        return str(found["serialNumber"])
 
 
 def test_a_replaced_certificate_is_shown_to_the_next_and_changes_nothing_for_who_is_there(tmp_path: Path) -> None:
-    authority = Authority(tmp_path)
-    certfile, keyfile = authority.server("127.0.0.1")
-    with HttpColony(tmp_path, certfile=str(certfile), keyfile=str(keyfile)) as colony:
-        context = ssl.create_default_context(cafile=str(authority.cafile))
+    issuer = Issuer(tmp_path)
+    certfile, keyfile = issuer.server("server", "127.0.0.1")
+    with HttpColony(tmp_path, tls=ServerTls(certfile=str(certfile), keyfile=str(keyfile))) as colony:
+        context = ssl.create_default_context(cafile=str(issuer.ca))
         first = http.client.HTTPSConnection("127.0.0.1", colony.port, context=context)
         first.request("GET", "/health")
         assert first.getresponse().read() == b""
         sock = first.sock
-        before = shown_to(colony, authority)
-        authority.server("127.0.0.1")
-        assert shown_to(colony, authority) != before
+        before = serial_shown(colony, issuer)
+        issuer.server("server", "127.0.0.1")
+        assert serial_shown(colony, issuer) != before
         first.request("GET", "/health")
         assert first.getresponse().status == 200 and first.sock is sock
         first.close()
-        with pytest.raises(http.client.RemoteDisconnected):  # plain HTTP is not for this port
-            said(f"http://127.0.0.1:{colony.port}", "GET", "/health")
+
+
+def test_a_coordinator_makes_its_own_certificate_for_https(tmp_path: Path) -> None:
+    with HttpColony(tmp_path, tls=ServerTls()) as colony:
+        context = ssl.create_default_context(cafile=str(colony.folder / "coordinator" / "tls" / "ca.crt"))
+        assert said(colony.http, "GET", "/health", tls=context).status == 200

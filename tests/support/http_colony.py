@@ -20,7 +20,7 @@ class HttpColony(LiveColony):
         self.port = free_port()
         super().__init__(folder, http=Http(port=self.port, **options))
         self.server, self.owner, self.me = map(Signer, (self.server_prvkey, self.colony_prvkey, self.prvkey))
-        self.http = f"{'https' if options.get('certfile') else 'http'}://127.0.0.1:{self.port}"
+        self.http = f"{'https' if options.get('tls') else 'http'}://127.0.0.1:{self.port}"
 
     def ask(self, who: Signer | None, msgtype: str, **fields: Any) -> tuple[int, Any]:
         return ask(self.http, who, msgtype, **fields)

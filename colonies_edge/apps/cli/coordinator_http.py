@@ -6,9 +6,10 @@ import ipaddress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from colonies_edge.apps.cli.command import flag
+from colonies_edge.apps.cli.command import flag, switch
 from colonies_edge.apps.cli.console import Console
 from colonies_edge.apps.cli.numbers import listen_address
+from colonies_edge.apps.cli.session import Session
 from colonies_edge.protocol.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,26 +22,30 @@ HTTP_FLAGS = (
         metavar="HOST:PORT",
         help="serve HTTP there, too, for Colonies SDKs, tools and dashboards (127.0.0.1:50080 is their usual place)",
     ),
-    flag("--http-cert", metavar="FILE", help="certificate of the HTTP gateway, PEM; read again when it changes"),
-    flag("--http-key", metavar="FILE", help="its key, when it is not in the same file"),
-    flag("--http-stamped", action="store_true", help="refuse HTTP requests without msgid and ts"),
+    switch("--http-tls", help="serve HTTPS there, with a certificate of one's own authority (`tls init`)"),
+    flag("--http-cert", metavar="FILE", help="serve HTTPS there with this certificate and those above it (PEM)"),
+    flag("--http-key", metavar="FILE", help="the key of --http-cert, where it is not in the same file"),
+    switch("--http-stamped", help="refuse HTTP requests without msgid and ts, which could be replayed"),
 )
 
 
-def http_of(
-    where: tuple[str, int] | None, certfile: str | None, keyfile: str | None, *, stamps_required: bool
-) -> Http | None:
+def http_of(session: Session) -> Http | None:
     """The gateway that the flags ask for. Raises UsageError for flags that make no sense together."""
     from colonies_edge.apps.coordinator import Http
+    from colonies_edge.apps.coordinator.serving import ServerTls
 
-    if where is None:
-        if certfile or keyfile or stamps_required:
-            raise UsageError("--http-cert, --http-key and --http-stamped say how to serve HTTP; add --http HOST:PORT")
+    args = session.args
+    if args.http is None:
+        if args.http_tls or args.http_cert or args.http_key or args.http_stamped:
+            raise UsageError("--http-tls, --http-cert, --http-key and --http-stamped go with --http HOST:PORT")
         return None
-    if keyfile and not certfile:
-        raise UsageError("--http-key is the key of a certificate; add --http-cert FILE")
-    host, port = where
-    return Http(host=host, port=port, certfile=certfile or "", keyfile=keyfile or "", stamps_required=stamps_required)
+    if args.http_key and not args.http_cert:
+        raise UsageError("--http-key goes with --http-cert; with --http-tls alone the certificate is made here")
+    host, port = args.http
+    tls = None
+    if args.http_tls or args.http_cert:
+        tls = ServerTls(certfile=args.http_cert or "", keyfile=args.http_key or "")
+    return Http(host=host, port=port, tls=tls, stamps_required=args.http_stamped)
 
 
 def tell_of_http(console: Console, url: str, host: str) -> None:
@@ -51,7 +56,7 @@ def tell_of_http(console: Console, url: str, host: str) -> None:
     if urlsplit(url).scheme == "http" and not is_loopback(host):
         console.warn(
             f"HTTP at {url} can be reached from outside and is not encrypted: whoever listens reads everything, and can"
-            " send requests without msgid again; give it --http-cert and --http-key, or --http 127.0.0.1:PORT"
+            " send requests without msgid again; add --http-tls, or --http-cert FILE, or listen on 127.0.0.1 only"
         )
 
 

@@ -5,8 +5,10 @@ import importlib.util
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from colonies_edge.apps.coordinator.coordinator import Coordinator
+from colonies_edge.apps.coordinator.serving import ServerTls, certificate_of
 from colonies_edge.protocol.errors import UsageError
 from colonies_edge.protocol.model import Backend
 from colonies_edge.transports.certificate_files import CertificateFiles
@@ -17,15 +19,14 @@ _NEEDED = ("starlette", "uvicorn", "websockets")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Http:
-    """Where and how to serve HTTP. With `certfile` (and `keyfile`, when the key is in another file) it is https.
+    """Where and how to serve HTTP; with `tls` it is https.
 
     `stamps_required` refuses requests without `msgid` and `ts`, which those who see one could send again.
     """
 
     host: str = "127.0.0.1"
     port: int = 50080
-    certfile: str = ""
-    keyfile: str = ""
+    tls: ServerTls | None = None
     stamps_required: bool = False
     pages: Mapping[str, Callable[[], Page]] = field(default_factory=dict)  # what GETs of other paths show
 
@@ -39,7 +40,7 @@ def missing() -> str:
 
 
 async def serve_http(
-    http: Http, coordinator: Coordinator, message_bytes_max: int, stack: AsyncExitStack
+    http: Http, coordinator: Coordinator, data: Path, message_bytes_max: int, stack: AsyncExitStack
 ) -> tuple[str, Backend]:
     """Start a gateway that ends with the stack: its URL, and what `getserverinfomsg` says of it.
 
@@ -50,7 +51,9 @@ async def serve_http(
         raise UsageError(absent)
     from colonies_edge.transports.http_gateway import HttpGateway, Listen
 
-    tls = CertificateFiles(http.certfile, http.keyfile).context if http.certfile else None
+    tls = None
+    if http.tls is not None:
+        tls = CertificateFiles(*certificate_of(http.tls, http.host, data)).context
     gateway = HttpGateway(
         coordinator.desk,
         Listen(host=http.host, port=http.port, tls=tls),
