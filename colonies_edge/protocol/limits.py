@@ -108,6 +108,11 @@ WEBSOCKET_PING_S = 30  # a peer that vanished is found within two of them
 WEBSOCKET_SILENT_S = 60  # without any subscription: nobody opens a socket to listen to nothing
 WEBSOCKET_BACKLOG_MAX = 1_000  # events waiting for one client; upstream drops after 100, we close: that is noticed
 
+# --- watching --------------------------------------------------------------------------------------------------------
+QUEUES_SHOWN_MAX = 1_000  # executor types in the metrics: their names are chosen by tenants, and each is a time series
+COLONIES_SHOWN_MAX = 1_000  # colonies in the metrics and as retained status, for the same reason
+COLONY_STATUS_S = 5  # between two retained statuses of a colony: people look at them, and cards are not written by them
+
 # --- history ---------------------------------------------------------------------------------------------------------
 FINISHED_IN_MEMORY_MAX = 5_000  # about 2 KiB each: 10 MB of the 45 MB that an idle coordinator may use
 FINISHED_KEEP_S = 3_600  # waiting clients read their result within the hour from memory; later reads use the archive

@@ -9,7 +9,7 @@ from colonies_edge.apps.cli.command import Command, Group, flag, switch
 from colonies_edge.apps.cli.config import without_password
 from colonies_edge.apps.cli.console import PROGRAM
 from colonies_edge.apps.cli.coordinator_http import HTTP_FLAGS, http_of, tell_of_http
-from colonies_edge.apps.cli.numbers import byte_size, count, listen_address, port
+from colonies_edge.apps.cli.numbers import byte_size, count, listen_address, port, topic_level
 from colonies_edge.apps.cli.session import Session
 from colonies_edge.apps.config import COORDINATOR_FOLDER, ENVIRONMENT, FLAG, tls_of
 from colonies_edge.protocol.errors import ColoniesError, NoConnection, UsageError
@@ -70,6 +70,7 @@ def _options(session: Session) -> Options:
         file_quota=args.file_quota or BLOB_QUOTA_BYTES,
         durability="always" if args.sync_ms is None else args.sync_ms,
         http=http_of(session),
+        home_assistant_prefix=args.home_assistant or "",
     )
 
 
@@ -157,6 +158,14 @@ GROUP = Group(
                     help="beside TLS, plain MQTT on 127.0.0.1 for programs of this machine",
                 ),
                 *HTTP_FLAGS,
+                flag(
+                    "--home-assistant",
+                    nargs="?",
+                    const="homeassistant",
+                    type=topic_level,
+                    metavar="PREFIX",
+                    help="announce colonies and executors to Home Assistant on this broker (homeassistant)",
+                ),
                 flag(
                     "--message-kib",
                     type=count(MESSAGE_BYTES_CEILING // 1024),

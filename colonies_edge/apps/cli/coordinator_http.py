@@ -25,6 +25,7 @@ HTTP_FLAGS = (
     switch("--http-tls", help="serve HTTPS there, with a certificate of one's own authority (`tls init`)"),
     flag("--http-cert", metavar="FILE", help="serve HTTPS there with this certificate and those above it (PEM)"),
     flag("--http-key", metavar="FILE", help="the key of --http-cert, where it is not in the same file"),
+    switch("--metrics-for-all", help="show /metrics to other machines, too, and not to this one only"),
     switch("--http-stamped", help="refuse HTTP requests without msgid and ts, which could be replayed"),
 )
 
@@ -36,8 +37,8 @@ def http_of(session: Session) -> Http | None:
 
     args = session.args
     if args.http is None:
-        if args.http_tls or args.http_cert or args.http_key or args.http_stamped:
-            raise UsageError("--http-tls, --http-cert, --http-key and --http-stamped go with --http HOST:PORT")
+        if args.http_tls or args.http_cert or args.http_key or args.http_stamped or args.metrics_for_all:
+            raise UsageError("--http-… and --metrics-for-all say how to serve HTTP; add --http HOST:PORT")
         return None
     if args.http_key and not args.http_cert:
         raise UsageError("--http-key goes with --http-cert; with --http-tls alone the certificate is made here")
@@ -45,7 +46,13 @@ def http_of(session: Session) -> Http | None:
     tls = None
     if args.http_tls or args.http_cert:
         tls = ServerTls(certfile=args.http_cert or "", keyfile=args.http_key or "")
-    return Http(host=host, port=port, tls=tls, stamps_required=args.http_stamped)
+    return Http(
+        host=host,
+        port=port,
+        tls=tls,
+        stamps_required=args.http_stamped,
+        metrics_for_all=args.metrics_for_all,
+    )
 
 
 def tell_of_http(console: Console, url: str, host: str) -> None:

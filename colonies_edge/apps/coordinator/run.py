@@ -57,6 +57,7 @@ class Options:
     settings: Settings = field(default_factory=Settings)
     file_quota: int = BLOB_QUOTA_BYTES  # of the files of one colony, in bytes
     http: Http | None = None
+    home_assistant_prefix: str = ""  # where Home Assistant looks for devices; "" tells it nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +98,7 @@ async def coordinating(options: Options) -> AsyncIterator[Running]:
             message_bytes_max=options.message_bytes_max,
             keeper=BytesKeeper(options.data / BLOBS, quota=options.file_quota, settle_s=2 * sync_every_s),
             sync_every_s=sync_every_s,
+            home_assistant_prefix=options.home_assistant_prefix,
             stamps_required=options.http is not None and options.http.stamps_required,
         )
         stack.push_async_callback(coordinator.stop)  # should the broker fail to start
