@@ -41,7 +41,7 @@ class GetProcess(Stamp):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetProcesses(Stamp):
-    """Processes in one state."""
+    """Processes in one state; `after` (ours), a process's id, asks for the page that follows it."""
 
     msgtype: ClassVar[str] = "getprocessesmsg"
     failure: ClassVar[str] = "Failed to get processes"
@@ -52,6 +52,7 @@ class GetProcesses(Stamp):
     label: str = ""
     initiator: str = ""
     processgraphid: str = field(default="", metadata=OMIT)
+    after: str = field(default="", metadata=OMIT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,7 +239,7 @@ class SubscribeProcess(Stamp):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscribeProcesses(Stamp):
-    """Tell me when any process of an executor type does."""
+    """Tell me when any process of an executor type does; an empty one, or a workflow (ours), means any of those."""
 
     msgtype: ClassVar[str] = "subscribeprocessesmsg"
     failure: ClassVar[str] = "Failed to subscribe to processes"
@@ -247,6 +248,7 @@ class SubscribeProcesses(Stamp):
     state: int = 0
     timeout: int = 0
     states: tuple[int, ...] = field(default=(), metadata=OMIT)
+    processgraphid: str = field(default="", metadata=OMIT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
