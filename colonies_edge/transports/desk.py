@@ -18,10 +18,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """What a GET shows."""
+    """What a GET shows. `gzipped` is the same body for those who accept that, if there is one."""
 
     content_type: str
     body: bytes
+    gzipped: bytes = b""
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
 

@@ -91,12 +91,16 @@ class _Showing:
             await Response("Only for programs of this machine\n", 403, media_type="text/plain")(scope, receive, send)
             return
         page = self._shown.make()
-        headers = {**page.headers, "content-type": page.content_type}
+        asked, headers = Headers(scope=scope), {**page.headers, "content-type": page.content_type}
         etag = headers.get("etag")
-        if etag is not None and etag in Headers(scope=scope).get("if-none-match", ""):
+        if etag is not None and etag in asked.get("if-none-match", ""):
             await Response(status_code=304, headers=dict(page.headers))(scope, receive, send)
             return
-        await Response(page.body, page.status, headers=headers)(scope, receive, send)
+        body = page.body
+        if page.gzipped and "gzip" in asked.get("accept-encoding", ""):
+            body = page.gzipped
+            headers["content-encoding"] = "gzip"
+        await Response(body, page.status, headers=headers)(scope, receive, send)
 
 
 class _Api:

@@ -193,6 +193,7 @@ class _Socket:
         self._asked = 0  # requests that are not answered yet
         self._subscriptions = 0
         self._parties: set[str] = set()
+        self._confirming: set[str] = set()  # msgids
         self._silence: asyncio.TimerHandle | None = asyncio.get_running_loop().call_later(WEBSOCKET_SILENT_S, self.end)
 
     def hear(self, frame: bytes) -> bool:
@@ -206,6 +207,8 @@ class _Socket:
             self.end()
             return True
         self._asked += 1
+        if request.value.get("confirm") is True:
+            self._confirming.add(request.msgid)
         self._parties.add(request.caller)
         self._desk.enqueue(Visit("", b"", False, nothing, request))
         return True
@@ -222,8 +225,12 @@ class _Socket:
         return True
 
     def reply(self, reply: Reply) -> None:
-        """Success is silent (6.1), and then events come."""
+        """Success is silent (6.1), and then events come; who asks for it is told from when on none is missed."""
         self._asked -= 1
+        if reply.msgid in self._confirming:
+            self._confirming.discard(reply.msgid)
+            if not reply.error:
+                self.say(plain_reply(reply.payloadtype, {"msgid": reply.msgid}, False))
         if reply.error:
             self.say(_refused(reply.value))
             self.subscribed(0)
