@@ -34,6 +34,7 @@ def http_of(session: Session) -> Http | None:
     """The gateway that the flags ask for. Raises UsageError for flags that make no sense together."""
     from colonies_edge.apps.coordinator import Http
     from colonies_edge.apps.coordinator.serving import ServerTls
+    from colonies_edge.apps.dashboard import pages
 
     args = session.args
     if args.http is None:
@@ -52,6 +53,7 @@ def http_of(session: Session) -> Http | None:
         tls=tls,
         stamps_required=args.http_stamped,
         metrics_for_all=args.metrics_for_all,
+        pages=pages(),
     )
 
 
@@ -59,7 +61,7 @@ def tell_of_http(console: Console, url: str, host: str) -> None:
     """Where the gateway is, and that everybody can read along when it is."""
     if not url:
         return
-    console.info(f"HTTP at {url}")
+    console.info(f"HTTP at {url}, and the dashboard, for browsers")
     if urlsplit(url).scheme == "http" and not is_loopback(host):
         console.warn(
             f"HTTP at {url} can be reached from outside and is not encrypted: whoever listens reads everything, and can"
