@@ -100,4 +100,8 @@ BLOB_DISK_RESERVE_BYTES = 268_435_456  # what uploads leave of the disk: the jou
 
 # --- history ---------------------------------------------------------------------------------------------------------
 FINISHED_IN_MEMORY_MAX = 5_000  # about 2 KiB each: 10 MB of the 45 MB that an idle coordinator may use
+RETENTION_EVERY_S = 60  # between two looks for what is older than the retention time: upstream's
+RETENTION_BATCH = 512  # processes, and lines of logs, that one look removes: one short transaction on a card
+RETENTION_PAUSE_S = 0.25  # between two batches when there is more: everybody else gets a word in
+RETENTION_S_MAX = 3_155_760_000  # a hundred years: further back there is no time stamp
 FINISHED_KEEP_S = 3_600  # waiting clients read their result within the hour from memory; later reads use the archive
