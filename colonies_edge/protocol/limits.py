@@ -57,6 +57,9 @@ CONNECTIONS_MAX = 10_000  # sockets of the embedded broker; file descriptors end
 CONNECT_ATTEMPTS_PER_MINUTE = 60  # per address: a device that reconnects every second is tolerated, guessing is not
 OFFLINE_QUEUE_MAX = 100  # messages the broker keeps for a session that is away; readymsg re-offers what is dropped
 
+MONITOR_CONNECTIONS_MAX = 16  # scrapers at a time, each a thread; a site has one or two
+MONITOR_READ_S = 10  # how long a scraper may take for its request or for reading the page
+
 # --- work that starts by itself --------------------------------------------------------------------------------------
 CRON_EXPRESSION_CHARS_MAX = 1_000  # every second, minute and hour spelt out in lists has 420
 CRONS_PER_COLONY_MAX = 10_000  # each is a timer; ten times what the benchmark starts in one second

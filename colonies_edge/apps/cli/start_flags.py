@@ -1,0 +1,84 @@
+"""How a coordinator is started: the flags of `coordinator start`, which upstream calls `server start`."""
+
+from __future__ import annotations
+
+import argparse
+
+from colonies_edge.apps.cli.command import flag
+from colonies_edge.apps.cli.numbers import byte_size, count, listen_address, number
+from colonies_edge.apps.config import VARIABLES, Config
+from colonies_edge.protocol.errors import UsageError
+from colonies_edge.protocol.limits import MESSAGE_BYTES_CEILING, RETENTION_S_MAX
+
+SYNC_MS_MAX = 60_000
+OFF = 0
+WOULD_REMOVE_ALL = "would remove everything that succeeded at once"
+
+
+def retention_time(text: str) -> int:
+    """Seconds, or OFF."""
+    if text.lower() == "off":
+        return OFF
+    seconds = number(text)
+    if seconds == 0:
+        raise argparse.ArgumentTypeError(f"a retention of 0 s {WOULD_REMOVE_ALL}; name some seconds, or `off`")
+    if not 0 < seconds <= RETENTION_S_MAX:
+        raise argparse.ArgumentTypeError(f"{seconds} is not between 1 and {RETENTION_S_MAX} seconds")
+    return seconds
+
+
+def retention_of(config: Config, given: int | None) -> int | None:
+    """How long successful work is kept, None for ever: by the flag, else by upstream's two variables. UsageError."""
+    if given is not None:
+        return given or None
+    wanted = config.retention.lower()
+    if wanted in ("", "false"):
+        return None
+    if wanted != "true":
+        raise UsageError(f"{config.describe('retention')} is {config.retention!r}; it is true or false")
+    policy, source = VARIABLES["retention_policy"], config.describe("retention")
+    if not config.retention_policy:
+        raise UsageError(
+            f"{source} is true and {policy} is not set: without a time it {WOULD_REMOVE_ALL}; "
+            f"set {policy} to the seconds that work is kept after its end"
+        )
+    try:
+        return retention_time(config.retention_policy) or None
+    except argparse.ArgumentTypeError as error:
+        raise UsageError(f"{config.describe('retention_policy')}: {error}") from None
+
+
+START_SETTINGS = ("mqtt", "mqtt_ca", "topic_root", "colonyname", "server_prvkey", "colony_prvkey", "prvkey")
+START_FLAGS = (
+    flag("--data", metavar="DIR", help="where everything is kept (.colonies-edge/coordinator)"),
+    flag(
+        "--listen",
+        type=listen_address,
+        metavar="HOST:PORT",
+        help="start the embedded broker there (127.0.0.1:1883 without --mqtt)",
+    ),
+    flag(
+        "--message-kib",
+        type=count(MESSAGE_BYTES_CEILING // 1024),
+        metavar="KIB",
+        help="the largest message (256); a workflow of thousands of nodes needs more",
+    ),
+    flag(
+        "--file-quota",
+        type=byte_size,
+        metavar="SIZE",
+        help="how much the files of one colony may take of the disk (4GiB)",
+    ),
+    flag(
+        "--sync-ms",
+        type=count(SYNC_MS_MAX),
+        metavar="MS",
+        help="sync to disk so often, not before every reply: a power cut may then lose as much",
+    ),
+    flag(
+        "--retention",
+        type=retention_time,
+        metavar="SECONDS",
+        help="remove successful work and lines of logs so long after their end, or `off` (nothing is ever removed)",
+    ),
+)
