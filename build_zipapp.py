@@ -43,12 +43,17 @@ COORDINATOR_PARTS = (
     "apps/cli/demo*",
     "apps/cli/dev*",
     "apps/cli/ledger*",
+    "apps/cli/start_flags*",
+    "apps/cli/tls*",
     "apps/dashboard*",
     "apps/dev*",
+    "apps/tls_folder*",
     "protocol/cron_expression*",
     "protocol/durations*",
     "transports/loopback*",
     "transports/mailbox*",
+    "transports/certificate_files*",
+    "transports/own_addresses*",
 )
 # Commands of people, who sit at a computer with the whole file; what a device is asked for stays.
 PEOPLES_PARTS = (

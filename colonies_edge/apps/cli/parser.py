@@ -36,6 +36,7 @@ GROUPS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "server": ("server", "the coordinator: start, status, counters, owner"),
         "cluster": ("cluster", "the servers behind the coordinator's address"),
         "security": ("security", "private keys and identities"),
+        "tls": ("tls", "certificates: an authority of one's own, the coordinator's, those of clients"),
         "ledger": ("ledger", "prove offline what was done"),
         "database": ("database", "make or remove the folder in which the coordinator keeps everything"),
         "monitor": ("monitor", "the coordinator's counters for Prometheus"),

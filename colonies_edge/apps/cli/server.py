@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from colonies_edge import __version__
 from colonies_edge.apps.cli.colony import COUNTERS
 from colonies_edge.apps.cli.command import Command, Group, flag
 from colonies_edge.apps.cli.config import without_password
-from colonies_edge.apps.cli.console import PROGRAM
 from colonies_edge.apps.cli.numbers import identity
 from colonies_edge.apps.cli.session import Session
 from colonies_edge.apps.cli.show import word, yes_no
-from colonies_edge.apps.cli.start_flags import START_FLAGS, START_SETTINGS
-from colonies_edge.protocol.errors import UsageError
 
 
-async def start(session: Session) -> int:
-    """Upstream's name for `coordinator start`."""
+def _start() -> tuple[Command, ...]:
+    """Upstream's name for `coordinator start`; the file for executors has neither."""
     try:
-        from colonies_edge.apps.cli.coordinator import start as start_coordinator
-    except ModuleNotFoundError as error:
-        missing = f"`{PROGRAM} server start` is not in this file, which is for executors"
-        raise UsageError(f"{missing}; it is in {PROGRAM}.pyz") from error
-    return await start_coordinator(session)
+        from colonies_edge.apps.cli.coordinator import START
+    except ModuleNotFoundError:
+        return ()
+    return (replace(START, help="run the coordinator until Ctrl-C, as `coordinator start` does"),)
 
 
 async def status(session: Session) -> int:
@@ -77,14 +75,7 @@ GROUP = Group(
     name="server",
     help="the coordinator: start, status, counters, owner",
     commands=(
-        Command(
-            name="start",
-            help="run the coordinator until Ctrl-C, as `coordinator start` does",
-            run=start,
-            connects=False,
-            settings=START_SETTINGS,
-            flags=START_FLAGS,
-        ),
+        *_start(),
         Command(name="status", help="version, backends and settings", run=status, key="any"),
         Command(name="stats", help="count what is in all colonies", run=stats, key="server_prvkey"),
         Command(name="alive", help="exit code 0 if the coordinator answers", run=alive, key="any"),

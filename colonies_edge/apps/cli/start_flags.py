@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from colonies_edge.apps.cli.command import flag
-from colonies_edge.apps.cli.numbers import byte_size, count, listen_address, number
+from colonies_edge.apps.cli.command import flag, switch
+from colonies_edge.apps.cli.numbers import byte_size, count, listen_address, number, port
 from colonies_edge.apps.config import VARIABLES, Config
 from colonies_edge.protocol.errors import UsageError
 from colonies_edge.protocol.limits import MESSAGE_BYTES_CEILING, RETENTION_S_MAX
@@ -48,7 +48,30 @@ def retention_of(config: Config, given: int | None) -> int | None:
         raise UsageError(f"{config.describe('retention_policy')}: {error}") from None
 
 
-START_SETTINGS = ("mqtt", "mqtt_ca", "topic_root", "colonyname", "server_prvkey", "colony_prvkey", "prvkey")
+HTTP_FLAGS = (
+    flag(
+        "--http",
+        type=listen_address,
+        metavar="HOST:PORT",
+        help="serve HTTP there, too, for Colonies SDKs, tools and dashboards (127.0.0.1:50080 is their usual place)",
+    ),
+    switch("--http-tls", help="serve HTTPS there, with a certificate of one's own authority (`tls init`)"),
+    flag("--http-cert", metavar="FILE", help="serve HTTPS there with this certificate and those above it (PEM)"),
+    flag("--http-key", metavar="FILE", help="the key of --http-cert, where it is not in the same file"),
+    switch("--http-stamped", help="refuse HTTP requests without msgid and ts, which could be replayed"),
+)
+
+START_SETTINGS = (
+    "mqtt",
+    "mqtt_ca",
+    "mqtt_cert",
+    "mqtt_key",
+    "topic_root",
+    "colonyname",
+    "server_prvkey",
+    "colony_prvkey",
+    "prvkey",
+)
 START_FLAGS = (
     flag("--data", metavar="DIR", help="where everything is kept (.colonies-edge/coordinator)"),
     flag(
@@ -57,6 +80,18 @@ START_FLAGS = (
         metavar="HOST:PORT",
         help="start the embedded broker there (127.0.0.1:1883 without --mqtt)",
     ),
+    switch("--tls", help="serve TLS, with a certificate of one's own authority (`tls init`), at port 8883"),
+    flag("--tls-cert", metavar="FILE", help="serve TLS with this certificate and those above it (PEM)"),
+    flag("--tls-key", metavar="FILE", help="the key of --tls-cert, where it is not in the same file"),
+    flag("--tls-client-ca", metavar="FILE", help="client certificates of this authority are a password"),
+    switch("--tls-demand-clients", help="let nobody in without a client certificate"),
+    flag(
+        "--plain-port",
+        type=port,
+        metavar="PORT",
+        help="beside TLS, plain MQTT on 127.0.0.1 for programs of this machine",
+    ),
+    *HTTP_FLAGS,
     flag(
         "--message-kib",
         type=count(MESSAGE_BYTES_CEILING // 1024),
