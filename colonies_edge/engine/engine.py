@@ -20,6 +20,7 @@ from colonies_edge.engine import (
     membership,
     pause,
     processes,
+    retention,
     schedule_timers,
     server,
     snapshots,
@@ -109,6 +110,7 @@ class Engine(Carrier):
         live.dirty_processes.clear()
         schedule_timers.start(live)
         live.timers.set(live.after(self.settings.stale_executor_s / SWEEPS_PER_STALE_TIME), Timer.SWEEP, "")
+        retention.start(live)
 
     def found(self, identity: str, now: int) -> Outcome:
         """Tell a new coordinator who it is: it is the server owner, too. A known one may take on its present owner's
@@ -289,6 +291,8 @@ class Engine(Carrier):
             crons.go_off(step, key)
         elif due.timer is Timer.GENERATOR:
             generators.go_off(step, key)
+        elif due.timer is Timer.RETENTION:
+            retention.go_off(step)
 
     def _sweep(self, step: Step) -> None:
         for executor in tuple(self.tables.executors.values()):

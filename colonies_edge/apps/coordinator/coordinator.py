@@ -258,14 +258,15 @@ class Coordinator:
         # either, never after. Each delivery is a nanosecond later, for who came first is served first.
         now = self._decided_ns = max(self._decided_ns + 1, self._clock.now_ns())
         decided = self._pass_time(now)
-        for number, delivery in enumerate(batch):
+        changing = any(one.outcome is not None and one.outcome.touches_archive for one in decided)
+        waiting = deque(batch)
+        while waiting and not changing:  # the archive changes with the commit: whoever asks next must see it changed
+            delivery = waiting.popleft()
             self._decided_ns += 1
             outcome = self._decide(delivery, self._decided_ns)
             decided.append(_Decided(delivery=delivery, outcome=outcome))
-            if outcome is not None and outcome.touches_archive:
-                # The archive changes with the commit: whoever asks next must see it changed.
-                self._waiting.extendleft(reversed(batch[number + 1 :]))
-                break
+            changing = outcome is not None and outcome.touches_archive
+        self._waiting.extendleft(reversed(waiting))
         return decided
 
     def _pass_time(self, now: int) -> list[_Decided]:
