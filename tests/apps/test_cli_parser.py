@@ -157,7 +157,12 @@ demo
 doctor
 coordinator start --mqtt mqtt://h:1 --data d
 ledger verify --data d
-broker-config mosquitto --out d
+tls init --data d --host pi.local --host 10.0.0.5
+tls server --data d pi.local 10.0.0.5
+tls client --data d --identity {ID} camera-1
+tls renew --data d
+tls show --data d a.crt b.crt
+broker-config mosquitto --out d --authority e
 """.strip().split("\n")
 
 # Words that mean nothing here, by decision: dead upstream, misspelt upstream, or an abbreviation.
