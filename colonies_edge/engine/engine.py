@@ -9,6 +9,7 @@ from colonies_edge.engine import (
     blueprints,
     channels,
     crons,
+    enrolment,
     executing,
     executors,
     files,
@@ -23,6 +24,7 @@ from colonies_edge.engine import (
     schedule_timers,
     server,
     snapshots,
+    tokens,
     watching,
     workflows,
 )
@@ -47,6 +49,7 @@ SWEEPS_PER_STALE_TIME = 10  # silent executors are looked for so often: upstream
 HANDLERS: Mapping[str, Handler] = {
     **server.HANDLERS,
     **membership.HANDLERS,
+    **enrolment.HANDLERS,
     **functions.HANDLERS,
     **processes.HANDLERS,
     **executing.HANDLERS,
@@ -145,6 +148,10 @@ class Engine(Carrier):
     def knows(self, identity: str) -> bool:
         """Has this identity any role here?"""
         return self.tables.knows(identity)
+
+    def bears(self, token: str, now: int, *, signed: bool = False) -> bool:
+        """Would a stranger with this token be let in? Without `signed` nothing is computed: its words are looked at."""
+        return tokens.bears(self.tables, token, now, signed=signed)
 
     def handle(self, request: Request, now: int) -> Outcome:
         """Decide one request."""
