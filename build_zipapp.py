@@ -42,6 +42,7 @@ COORDINATOR_PARTS = (
     "apps/cli/demo*",
     "apps/cli/dev*",
     "apps/cli/ledger*",
+    "apps/cli/qr_code*",
     "apps/cli/tls*",
     "apps/dashboard*",
     "apps/dev*",

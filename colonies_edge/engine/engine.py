@@ -149,9 +149,9 @@ class Engine(Carrier):
         """Has this identity any role here?"""
         return self.tables.knows(identity)
 
-    def bears(self, token: str, now: int, *, signed: bool = False) -> bool:
-        """Would a stranger with this token be let in? Without `signed` nothing is computed: its words are looked at."""
-        return tokens.bears(self.tables, token, now, signed=signed)
+    def refusal_of(self, token: str, now: int, *, signed: bool = False) -> str:
+        """Why a stranger with this token is not let in, or "". Without `signed` only its words are looked at."""
+        return tokens.refusal(self.tables, token, now, signed=signed)
 
     def handle(self, request: Request, now: int) -> Outcome:
         """Decide one request."""

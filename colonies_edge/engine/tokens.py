@@ -57,16 +57,17 @@ def _require_signed(tables: Tables, text: str, token: Token) -> None:
         raise Forbidden(f"Access denied, the token is not signed by the owner of Colony with name <{token.colonyname}>")
 
 
-def bears(tables: Tables, text: str, now: int, *, signed: bool) -> bool:
-    """For the doors before the engine: is this a token that would count? Without `signed` nothing is computed."""
+def refusal(tables: Tables, text: str, now: int, *, signed: bool) -> str:
+    """For the doors before the engine: why a stranger with this token would not be let in, "" when he would. Without
+    `signed` nothing is computed."""
     try:
         token = read(text)
         require_plausible(tables, token, now)
         if signed:
             _require_signed(tables, text, token)
-    except ColoniesError:
-        return False
-    return True
+    except ColoniesError as error:
+        return error.message
+    return ""
 
 
 def is_enrolled(tables: Tables, identity: str, name: str, token: Token) -> bool:

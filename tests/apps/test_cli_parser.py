@@ -157,6 +157,10 @@ demo
 doctor
 coordinator start --mqtt mqtt://h:1 --data d
 ledger verify --data d
+enrol ce1.a.b.c --name camera-1 --location attic --data d --mqtt mqtts://u:p@h --no-wait --start --capacity 2
+enrol token --executortype camera --name camera-* --expires 12h --uses 3 --approve --qr --address mqtt://pi:1883
+enrol ls --colonyprvkey k
+enrol revoke abc --colonyprvkey k
 tls init --data d --host pi.local --host 10.0.0.5
 tls server --data d pi.local 10.0.0.5
 tls client --data d --identity {ID} camera-1

@@ -230,13 +230,15 @@ def test_a_removed_executor_is_a_stranger_at_the_door_and_a_silent_one_is_not() 
 def test_the_doors_believe_a_token_as_the_engine_does() -> None:
     bench = colony()
     token = token_of(bench)
-    assert bench.engine.bears(token, bench.now) and bench.engine.bears(token, bench.now, signed=True)
+    refusal_of = bench.engine.refusal_of
+    assert refusal_of(token, bench.now) == refusal_of(token, bench.now, signed=True) == ""
     forged = token_of(bench, signer=STRANGER)
-    assert bench.engine.bears(forged, bench.now) and not bench.engine.bears(forged, bench.now, signed=True)
-    assert not bench.engine.bears(token, bench.now + 2 * HOUR_MS * 1_000_000)
-    assert not bench.engine.bears("ce1.x.y.z", bench.now)
+    assert refusal_of(forged, bench.now) == "", "nothing is computed"
+    assert "not signed by the owner" in refusal_of(forged, bench.now, signed=True)
+    assert "has expired" in refusal_of(token, bench.now + 2 * HOUR_MS * 1_000_000)
+    assert "no token" in refusal_of("ce1.x.y.z", bench.now)
     enrol(bench, "cam", token)
-    assert not bench.engine.bears(token, bench.now), "used up"
+    assert "is good for no more" in refusal_of(token, bench.now)
 
 
 @pytest.mark.parametrize(

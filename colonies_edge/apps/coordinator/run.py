@@ -12,7 +12,7 @@ from typing import Literal
 from colonies_edge import __version__
 from colonies_edge.apps.coordinator.bytes_keeper import BytesKeeper
 from colonies_edge.apps.coordinator.coordinator import Coordinator
-from colonies_edge.apps.coordinator.serving import LOOPBACK, ServerTls, keep_renewed, listens
+from colonies_edge.apps.coordinator.serving import LOOPBACK, ServerTls, cut_off, enrolling, keep_renewed, listens
 from colonies_edge.apps.keys import keep_key
 from colonies_edge.apps.tls_folder import FOLDER as TLS_FOLDER
 from colonies_edge.apps.tls_folder import TlsFolder
@@ -146,7 +146,12 @@ async def _embedded(
 ) -> tuple[Link, str, str]:
     from colonies_edge.transports.broker import EmbeddedBroker  # amqtt is loaded only by who runs it
 
-    checker = PasswordChecker(serverid=signer.identity, knows=coordinator.engine.knows, now_ms=coordinator.now_ms)
+    checker = PasswordChecker(
+        serverid=signer.identity,
+        knows=coordinator.engine.knows,
+        now_ms=coordinator.now_ms,
+        enrols=enrolling(coordinator),
+    )
     tls = options.server_tls
     broker = EmbeddedBroker(
         *listens(options.host, options.port, tls, options.data),
@@ -156,6 +161,7 @@ async def _embedded(
     )
     await broker.start()
     stack.push_async_callback(broker.close)
+    coordinator.on_strangers.append(cut_off(broker, coordinator))
     tasks = [_forget(checker)]
     if tls is not None and tls.own:
         tasks.append(keep_renewed(TlsFolder(options.data / TLS_FOLDER), lambda: coordinator.now_ms() * 1_000_000))
