@@ -9,6 +9,7 @@ from colonies_edge.engine import (
     blueprints,
     channels,
     crons,
+    enrolment,
     executing,
     executors,
     files,
@@ -24,6 +25,7 @@ from colonies_edge.engine import (
     schedule_timers,
     server,
     snapshots,
+    tokens,
     watching,
     workflows,
 )
@@ -49,6 +51,7 @@ SWEEPS_PER_STALE_TIME = 10  # silent executors are looked for so often: upstream
 HANDLERS: Mapping[str, Handler] = {
     **server.HANDLERS,
     **membership.HANDLERS,
+    **enrolment.HANDLERS,
     **functions.HANDLERS,
     **processes.HANDLERS,
     **executing.HANDLERS,
@@ -152,6 +155,10 @@ class Engine(Carrier):
     def knows(self, identity: str) -> bool:
         """Has this identity any role here?"""
         return self.tables.knows(identity)
+
+    def refusal_of(self, token: str, now: int, *, signed: bool = False) -> str:
+        """Why a stranger with this token is not let in, or "". Without `signed` only its words are looked at."""
+        return tokens.refusal(self.tables, token, now, signed=signed)
 
     def handle(self, request: Request, now: int) -> Outcome:
         """Decide one request."""

@@ -59,6 +59,15 @@ OFFLINE_QUEUE_MAX = 100  # messages the broker keeps for a session that is away;
 
 MONITOR_CONNECTIONS_MAX = 16  # scrapers at a time, each a thread; a site has one or two
 MONITOR_READ_S = 10  # how long a scraper may take for its request or for reading the page
+# --- enrolment -------------------------------------------------------------------------------------------------------
+TOKEN_CHARS_MAX = 4_096  # with a certificate of an own authority it has 900; one of 2 KiB still fits
+TOKEN_S_MAX = 2_592_000  # 30 days: used and revoked tokens are remembered until their end
+TOKEN_USES_MAX = 100  # devices by one token: a pallet of them; the token's row names each
+ENROLMENTS_PER_COLONY_MAX = 1_000  # tokens used or revoked and not over: they are looked through at a first use
+ENROL_BYTES_MAX = 16_384  # an enrolmsg, all that a stranger may send: a token, a name, what the machine has
+ENROLS_PER_S = 5  # strangers with a token whose signatures are checked: two recoveries each, some 20 ms on a Pi
+ENROLLING_CONNECTIONS_MAX = 16  # at the embedded broker, of all strangers together; each lasts a minute at most
+ENROLLING_S = 60  # one question and its answer, over a bad radio link
 
 # --- work that starts by itself --------------------------------------------------------------------------------------
 CRON_EXPRESSION_CHARS_MAX = 1_000  # every second, minute and hour spelt out in lists has 420
