@@ -45,10 +45,12 @@ COORDINATOR_PARTS = (
     "apps/cli/bridge*",
     "apps/cli/broker_config*",
     "apps/cli/coordinator*",
+    "apps/cli/database*",
     "apps/cli/demo*",
-    "apps/cli/tls*",
     "apps/cli/dev*",
     "apps/cli/ledger*",
+    "apps/cli/start_flags*",
+    "apps/cli/qr_code*",
     "apps/cli/tls*",
     "apps/dashboard*",
     "apps/dev*",
@@ -65,16 +67,19 @@ COORDINATOR_PARTS = (
 PEOPLES_PARTS = (
     "apps/cli/blueprint*",
     "apps/cli/cluster*",
+    "apps/cli/completion*",
     "apps/cli/cron*",
     "apps/cli/fs*",
     "apps/cli/generator*",
     "apps/cli/location*",
+    "apps/cli/monitor*",
     "apps/cli/show_blueprint*",
     "apps/cli/show_schedule*",
     "apps/cli/show_workflow*",
     "apps/cli/specs_workflow*",
     "apps/cli/user*",
     "apps/cli/workflow*",
+    "apps/monitor*",
 )
 # These parts of amqtt serve its own tools and want packages that we do not carry (sqlalchemy, typer, pydantic).
 UNUSED_VENDORED = ("amqtt/contrib/*", "amqtt/scripts/*")

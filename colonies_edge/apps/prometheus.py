@@ -44,6 +44,24 @@ def by_label(
     return Family(name=name, kind=kind, help=help, samples=samples)
 
 
+_STATES = ("waiting", "running", "successful", "failed", "cancelled")
+# Upstream's gauges (protocol-rest.md 10.3): name below `colonies_server_`, key in the reply to getstatisticsmsg, and
+# what it says. Cancelled ones are ours.
+_UPSTREAM: tuple[tuple[str, str, str], ...] = (
+    ("colonies", "colonies", "Colonies of this server"),
+    ("executors", "executors", "Executors of all colonies, without removed ones"),
+    *((f"processes_{state}", f"{state}processes", f"Processes that are {state}") for state in _STATES),
+    *((f"workflows_{state}", f"{state}workflows", f"Workflows that are {state}") for state in _STATES),
+)
+UNREACHABLE = -1
+
+
+def upstream(statistics: Mapping[str, int] | None) -> Iterator[Family]:
+    """What upstream's monitor shows; None is a coordinator that cannot be reached."""
+    for name, key, help in _UPSTREAM:
+        yield one(f"colonies_server_{name}", help, UNREACHABLE if statistics is None else statistics[key])
+
+
 class Histogram:
     """Observations, counted by upper bounds."""
 

@@ -9,6 +9,7 @@ from colonies_edge.engine import (
     blueprints,
     channels,
     crons,
+    enrolment,
     executing,
     executors,
     files,
@@ -20,9 +21,11 @@ from colonies_edge.engine import (
     membership,
     pause,
     processes,
+    retention,
     schedule_timers,
     server,
     snapshots,
+    tokens,
     watching,
     workflows,
 )
@@ -48,6 +51,7 @@ SWEEPS_PER_STALE_TIME = 10  # silent executors are looked for so often: upstream
 HANDLERS: Mapping[str, Handler] = {
     **server.HANDLERS,
     **membership.HANDLERS,
+    **enrolment.HANDLERS,
     **functions.HANDLERS,
     **processes.HANDLERS,
     **executing.HANDLERS,
@@ -109,6 +113,7 @@ class Engine(Carrier):
         live.dirty_processes.clear()
         schedule_timers.start(live)
         live.timers.set(live.after(self.settings.stale_executor_s / SWEEPS_PER_STALE_TIME), Timer.SWEEP, "")
+        retention.start(live)
 
     def found(self, identity: str, now: int) -> Outcome:
         """Tell a new coordinator who it is: it is the server owner, too. A known one may take on its present owner's
@@ -150,6 +155,10 @@ class Engine(Carrier):
     def knows(self, identity: str) -> bool:
         """Has this identity any role here?"""
         return self.tables.knows(identity)
+
+    def refusal_of(self, token: str, now: int, *, signed: bool = False) -> str:
+        """Why a stranger with this token is not let in, or "". Without `signed` only its words are looked at."""
+        return tokens.refusal(self.tables, token, now, signed=signed)
 
     def handle(self, request: Request, now: int) -> Outcome:
         """Decide one request."""
@@ -289,6 +298,8 @@ class Engine(Carrier):
             crons.go_off(step, key)
         elif due.timer is Timer.GENERATOR:
             generators.go_off(step, key)
+        elif due.timer is Timer.RETENTION:
+            retention.go_off(step)
 
     def _sweep(self, step: Step) -> None:
         for executor in tuple(self.tables.executors.values()):

@@ -137,6 +137,10 @@ class Topics:
             return False
         return topic.party == identity != COORDINATOR and topic.from_party
 
+    def may_enrol(self, identity: str, text: str) -> bool:
+        """What somebody may publish to who only enrols: requests, below his own identity."""
+        return self.may_publish(identity, text) and self.parse(text).channel == REQUEST
+
     def may_subscribe(self, identity: str, text: str) -> bool:
         """Confinement at a broker: filters that match nothing but one's own subtree, or the coordinator's status."""
         if text == self.coordinator_status():

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from colonies_edge.apps import prometheus
+from colonies_edge.apps.coordinator.front_desk import FrontDesk
 from colonies_edge.apps.prometheus import Histogram, Sample, by_label, exposition
+from colonies_edge.transports.desk import Page, Shown
+from colonies_edge.transports.http_gateway_app import application
 from colonies_edge.transports.system import SystemClock
 from tests.support.http import said
 from tests.support.http_colony import HttpColony
@@ -130,3 +135,15 @@ def test_a_histogram_counts_up_to_its_bounds() -> None:
         Sample(value=2.65, suffix="_sum"),
         Sample(value=4, suffix="_count"),
     )
+
+
+def test_other_machines_are_shown_them_only_when_the_operator_said_so() -> None:
+    async def status(local: bool, client: str) -> int:
+        desk = FrontDesk(lambda delivery: None, lambda: "")
+        shown = Shown(make=lambda: Page(content_type="text/plain", body=b"numbers"), local=local)
+        transport = httpx2.ASGITransport(application(desk, {"/metrics": shown}, 1000), client=(client, 1))
+        async with httpx2.AsyncClient(transport=transport, base_url="http://edge") as http:
+            return (await http.get("/metrics")).status_code
+
+    for client, local, wanted in (("192.0.2.9", True, 403), ("192.0.2.9", False, 200), ("127.0.0.1", True, 200)):
+        assert asyncio.run(status(local, client)) == wanted

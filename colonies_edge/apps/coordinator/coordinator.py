@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -35,6 +35,11 @@ BATCH_MAX = 256
 STATUS_EVERY_S = 60.0  # how old the time in the retained status may be; a device without a clock starts from it
 CHECKPOINT_PAUSE_NS = 60 * 1_000_000_000  # between two checkpoints, so that a disk that refuses them is not pestered
 COMMIT_BOUNDS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0)  # from an SSD to a dying card
+# After these an identity may be known no more.
+ENDS_A_ROLE = frozenset({
+    "addexecutormsg", "removeexecutormsg", "deleteexecutormsg", "changeexecutoridmsg", "enrolmsg", "removeusermsg",
+    "changeuseridmsg", "removecolonymsg", "changecolonyidmsg", "changeserveridmsg",
+})  # fmt: skip
 IDLE_S = 3600.0  # how long to wait when there is no deadline at all
 
 
@@ -71,7 +76,8 @@ class Coordinator:
         self.epoch = new_conn()
         self.engine = Engine(settings, history, keeper.folder)
         self.keeper = keeper
-        self.rim = Rim(self.engine.knows, message_bytes_max)
+        self.rim = Rim(self.engine.knows, message_bytes_max, refusal_of=self.engine.refusal_of)
+        self.on_strangers: list[Callable[[str], None]] = []  # somebody may have lost his place; by whose message
         self.desk = FrontDesk(
             lambda visit: self._link.deliveries.put_nowait(visit),
             lambda: self.read_only,
@@ -221,8 +227,17 @@ class Coordinator:
                     self.speaker.say(one.outcome, ts)
                     for aside in one.outcome.asides:
                         self.keeper.answer(aside, self._say_later)
+            self._tell_of_strangers(decided)
             if records and self._checkpoint_due():
                 await self._begin_checkpoint()
+
+    def _tell_of_strangers(self, decided: Sequence[_Decided]) -> None:
+        """After the commit: whoever has no role any more has no place at the broker either."""
+        for one in decided:
+            for record in one.outcome.records if one.outcome is not None else ():
+                if record.answer is not None and record.answer.payloadtype in ENDS_A_ROLE:
+                    for told in self.on_strangers:
+                        told(record.caller)
 
     def _say_later(self, reply: Reply) -> None:
         self.speaker.reply(reply, self.now_ms())
@@ -258,14 +273,15 @@ class Coordinator:
         # either, never after. Each delivery is a nanosecond later, for who came first is served first.
         now = self._decided_ns = max(self._decided_ns + 1, self._clock.now_ns())
         decided = self._pass_time(now)
-        for number, delivery in enumerate(batch):
+        changing = any(one.outcome is not None and one.outcome.touches_archive for one in decided)
+        waiting = deque(batch)
+        while waiting and not changing:  # the archive changes with the commit: whoever asks next must see it changed
+            delivery = waiting.popleft()
             self._decided_ns += 1
             outcome = self._decide(delivery, self._decided_ns)
             decided.append(_Decided(delivery=delivery, outcome=outcome))
-            if outcome is not None and outcome.touches_archive:
-                # The archive changes with the commit: whoever asks next must see it changed.
-                self._waiting.extendleft(reversed(batch[number + 1 :]))
-                break
+            changing = outcome is not None and outcome.touches_archive
+        self._waiting.extendleft(reversed(waiting))
         return decided
 
     def _pass_time(self, now: int) -> list[_Decided]:

@@ -8,16 +8,15 @@ from pathlib import Path
 
 from colonies_edge import __version__
 from colonies_edge.apps.coordinator.coordinator import Coordinator
-from colonies_edge.apps.prometheus import CONTENT_TYPE, Family, Sample, by_label, exposition, one
+from colonies_edge.apps.prometheus import CONTENT_TYPE, Family, Sample, by_label, exposition, one, upstream
 from colonies_edge.crypto.identity import backend_name
 from colonies_edge.engine.figures import Figures
+from colonies_edge.protocol.codec import encode
 from colonies_edge.protocol.limits import COLONIES_SHOWN_MAX
-from colonies_edge.protocol.model import Statistics
 from colonies_edge.transports.desk import Page
 
 PATH = "/metrics"
-_STATES = ("waiting", "running", "successful", "failed")
-_ALL_STATES = (*_STATES, "cancelled")
+_STATES = ("waiting", "running", "successful", "failed", "cancelled")
 _MINE = "colonies_edge"
 
 
@@ -30,7 +29,12 @@ class Metrics:
 
     def page(self) -> Page:
         found = self._coordinator.engine.figures(self._coordinator.now_ms() * 1_000_000)
-        families = (*upstream(found.server), *_of_colonies(found), *_of_work(found), *self._of_coordinator(found))
+        families = (
+            *upstream(encode(found.server)),
+            *_of_colonies(found),
+            *_of_work(found),
+            *self._of_coordinator(found),
+        )
         return Page(content_type=CONTENT_TYPE, body=exposition((*families, *self._of_machine())))
 
     def _of_coordinator(self, found: Figures) -> Iterator[Family]:
@@ -83,23 +87,13 @@ class Metrics:
         yield one(f"{_MINE}_disk_free_bytes", "Room on the disk of the data folder", shutil.disk_usage(self._data).free)
 
 
-def upstream(server: Statistics) -> Iterator[Family]:
-    """The gauges of upstream's monitor, by its names, without labels."""
-    yield one("colonies_server_colonies", "Colonies", server.colonies)
-    yield one("colonies_server_executors", "Executors that are not removed", server.executors)
-    for kind in ("processes", "workflows"):
-        for state in _STATES:
-            value = getattr(server, f"{state}{kind}")
-            yield one(f"colonies_server_{kind}_{state}", f"{kind.capitalize()} that are {state}", value)
-
-
 def _of_colonies(found: Figures) -> Iterator[Family]:
     shown = dict(list(found.colonies.items())[:COLONIES_SHOWN_MAX])
     for kind in ("processes", "workflows"):
         samples = tuple(
             Sample(value=getattr(counts, f"{state}{kind}"), labels={"colony": colony, "state": state})
             for colony, counts in shown.items()
-            for state in _ALL_STATES
+            for state in _STATES
         )
         yield Family(name=f"{_MINE}_{kind}", kind="gauge", help=f"{kind.capitalize()} by state", samples=samples)
     approved = {colony: counts.activeexecutors for colony, counts in shown.items()}
