@@ -4,14 +4,14 @@ import { fill, h } from "../dom.js";
 import { RUNNING, STATES, count, plural, when } from "../format.js";
 import { Table, action, badge, confirmed, copyable, facts, idLink, section } from "../parts.js";
 
-const DRAWN_MAX = 4000; // more nodes than a screen has room for, and than a browser moves smoothly
+const DRAWN_MAX = 2000; // more nodes than a screen has room for, and than a browser moves smoothly
 const PAGE = 100, DRAW_MS = 200;
 const COLOURS = ["#eee8d8", "#4689cd", "#92d050", "#cb4239", "#f5a623"]; // of the drawing in the reply: they say the state
 
 export async function show(page) {
   const id = page.params.id;
   const states = new Map();
-  let graph = null, drawing = null, nodes = null, early = false, waiting = 0;
+  let graph = null, plan = null, drawing = null, nodes = null, early = false, waiting = 0;
 
   page.subscribe("subscribeprocessgraphmsg", { processgraphid: id, states: [0, 1, 2, 3, 4] }, (value, kind) => {
     if (kind === "error") return;
@@ -31,17 +31,18 @@ export async function show(page) {
   });
 
   const read = async () => {
-    graph = await page.call("getprocessgraphmsg", { processgraphid: id });
-    for (const node of graph.nodes) {
-      const state = Math.max(0, COLOURS.indexOf(node.style?.background));
-      states.set(node.id, state);
-      drawing?.state(node.id, state);
+    const whole = await page.call("getprocessgraphmsg", { processgraphid: id });
+    plan = whole.nodes.length ? fromDrawing(whole) : await fromProcesses(page, whole);
+    graph = whole;
+    for (const node of plan.nodes) {
+      states.set(node.id, node.state);
+      drawing?.state(node.id, node.state);
     }
   };
   await page.watching();
   await read();
   const head = h("div", {}), tallies = h("p.tallies", {});
-  drawing = picture(graph, states);
+  drawing = plan.nodes.length && plan.nodes.length <= DRAWN_MAX ? new Graph(plan.nodes, plan.edges) : null;
   nodes = new Nodes(page, id, graph.processids.length);
   page.show(head, drawing?.element ?? h("p.empty", {}, `${plural(graph.processids.length, "process", "processes")}: too many to be drawn here. They are listed below.`), nodes.element);
 
@@ -70,10 +71,26 @@ export async function show(page) {
   if (early) await page.refresh(); // something happened while the first answer was on its way
 }
 
-function picture(graph, states) {
-  if (!graph.nodes.length || graph.nodes.length > DRAWN_MAX) return null;
-  const nodes = graph.nodes.map(({ id, data }) => ({ id, label: data?.label || id.slice(0, 8), state: states.get(id) }));
-  return new Graph(nodes, graph.edges.map((edge) => [edge.source, edge.target]));
+// What is to be drawn, from the reply: it says the states by colours.
+function fromDrawing({ nodes, edges }) {
+  return {
+    nodes: nodes.map(({ id, data, style }) => ({ id, label: data?.label || id.slice(0, 8), state: Math.max(0, COLOURS.indexOf(style?.background)) })),
+    edges: edges.map((edge) => [edge.source, edge.target]),
+  };
+}
+
+// The same for a workflow whose drawing did not fit into the reply.
+async function fromProcesses(page, { processgraphid, processids }) {
+  const rows = [];
+  while (processids.length <= DRAWN_MAX && rows.length < processids.length) {
+    const more = await page.call("getprocessesmsg", { colonyname: page.colony, processgraphid, state: -1, count: PAGE, after: rows.at(-1)?.processid || "" });
+    if (!more.length) break;
+    rows.push(...more);
+  }
+  return {
+    nodes: rows.map(({ processid, spec, state }) => ({ id: processid, label: spec.nodename || processid.slice(0, 8), state })),
+    edges: rows.flatMap(({ processid, parents }) => parents.map((parent) => [parent, processid])),
+  };
 }
 
 function actions(page, graph) {
