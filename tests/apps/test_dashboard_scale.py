@@ -75,6 +75,7 @@ def test_a_workflow_of_a_thousand_is_drawn_and_stays_alive(tmp_path: Path) -> No
             nodes.append({"nodename": f"n{number}", "funcname": "f", "conditions": conditions})
         graph = colony.do(colony.me, "submitworkflowspecmsg", spec={"colonyname": "lab", "functionspecs": nodes})
         worker = colony.worker()
+        browser.screen(1280, 900)
         signed_in(colony, browser)
         browser.go(f"#/workflow/{graph['processgraphid']}", "Workflow")
         browser.until("document.querySelectorAll('.node.s0').length === 1000")

@@ -124,11 +124,12 @@ class Browser:
 
     # -- the protocol
 
-    def say(self, method: str, **params: Any) -> dict[str, Any]:
-        """A command, and its result."""
+    def say(self, method: str, /, window: str = "", **params: Any) -> dict[str, Any]:
+        """A command, to this page or to another window's, and its result."""
         self._number += 1
         number = self._number
-        self._socket.send(json.dumps({"id": number, "method": method, "params": params}))
+        to = {"sessionId": window} if window else {}
+        self._socket.send(json.dumps({"id": number, "method": method, "params": params, **to}))
         while number not in self._replies:
             self._receive(PATIENCE_S)
         reply = self._replies.pop(number)
@@ -190,20 +191,24 @@ class Browser:
             while loader not in self._loaded:
                 self._receive(PATIENCE_S)
 
-    def run(self, script: str) -> Any:
+    def another(self, url: str) -> str:
+        """One more window, for `run`."""
+        target = self.say("Target.createTarget", url=url, newWindow=True)["targetId"]
+        return str(self.say("Target.attachToTarget", targetId=target, flatten=True)["sessionId"])
+
+    def run(self, script: str, window: str = "") -> Any:
         """The value of an expression; of a promise, what it is resolved with."""
-        result = self.say(
-            "Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True, userGesture=True
-        )
+        options = {"awaitPromise": True, "returnByValue": True, "userGesture": True}
+        result = self.say("Runtime.evaluate", window, expression=script, **options)
         if "exceptionDetails" in result:
             details = result["exceptionDetails"]
             raise ScriptFailed(details.get("exception", {}).get("description") or details["text"])
         return result["result"].get("value")
 
-    def until(self, condition: str) -> Any:
+    def until(self, condition: str, window: str = "") -> Any:
         """Wait until an expression is true of the page; its value."""
         try:
-            return self.run(_UNTIL % condition)
+            return self.run(_UNTIL % condition, window)
         except TimeoutError:
             self._replies.clear()
             raise ScriptFailed(f"never came true: {condition}") from None
