@@ -5,12 +5,14 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from hashlib import sha256
 from importlib.resources import files
+from json import dumps
 from typing import Any
 
 from colonies_edge.transports.desk import Page, Shown
 
 PREFIX = "/dashboard/"
 START = "index.html"  # at / too
+VIEWER = "viewer"  # asked for by pages without keys
 # What a browser may be given; the lock of the vendored code is for people.
 CONTENT_TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -47,11 +49,17 @@ HEADERS = {
 }
 
 
-def pages() -> Mapping[str, Shown]:
-    """What is served, by path. Read once, from the package, which may be inside a zip; 400 KB with the compressed."""
-    found = {PREFIX + name: _page(name, file.read_bytes()) for name, file in _files(files(__package__) / "static", "")}
+def pages(viewed_colony: str = "") -> Mapping[str, Shown]:
+    """What is served, by path. Read once, from the package, which may be inside a zip; 400 KB with the compressed.
+
+    `viewed_colony` is the colony that may be looked at without a key, on this machine.
+    """
+    static = _files(files(__package__) / "static", "")
+    found = {PREFIX + name: _page(CONTENT_TYPES[_suffix(name)], file.read_bytes()) for name, file in static}
     found["/"] = found[PREFIX + START]
-    return {path: Shown(make=partial(_same, page)) for path, page in found.items()}
+    shown = {path: Shown(make=partial(_same, page)) for path, page in found.items()}
+    viewer = _page("application/json", dumps({"colonyname": viewed_colony}).encode())
+    return {**shown, PREFIX + VIEWER: Shown(make=partial(_same, viewer), local=bool(viewed_colony))}
 
 
 def _same(page: Page) -> Page:
@@ -70,7 +78,6 @@ def _suffix(name: str) -> str:
     return "." + name.rpartition(".")[2]
 
 
-def _page(name: str, body: bytes) -> Page:
+def _page(kind: str, body: bytes) -> Page:
     headers = {**HEADERS, "etag": f'"{sha256(body).hexdigest()[:32]}"'}
-    kind = CONTENT_TYPES[_suffix(name)]
     return Page(content_type=kind, body=body, gzipped=gzip.compress(body, 9, mtime=0), headers=headers)

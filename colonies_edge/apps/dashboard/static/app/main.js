@@ -26,6 +26,7 @@ class App {
   async start() {
     this.takeKeys();
     if (!this.session.ready) this.session.restore();
+    await this.lookAround();
     addEventListener("hashchange", () => {
       this.takeKeys();
       this.route();
@@ -46,6 +47,13 @@ class App {
       this.failed(error);
     }
     this.identified();
+  }
+
+  // Somebody without keys may look where the coordinator lets them: it decides, and takes no changes from them.
+  async lookAround() {
+    if (this.session.ready) return;
+    const answer = await fetch("/dashboard/viewer", { credentials: "omit" }).catch(() => null);
+    if (answer?.ok) this.session.look((await answer.json()).colonyname);
   }
 
   #chrome() {
@@ -109,7 +117,7 @@ class App {
 
   identified() {
     $("colony").textContent = this.session.colony || "Colony";
-    $("who").textContent = this.session.signer ? this.session.signer.identity.slice(0, 8) : "Keys";
+    $("who").textContent = this.session.signer ? this.session.signer.identity.slice(0, 8) : this.session.readonly ? "read-only" : "Keys";
     this.names.clear();
   }
 

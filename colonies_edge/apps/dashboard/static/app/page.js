@@ -31,6 +31,7 @@ export class Page {
 
   // Change something: sent again if the answer is lost, and finished even if the page is left meanwhile.
   change(msgtype, fields = {}, signer = undefined) {
+    if (this.session.readonly) throw new Error("Without a key this page only shows. Give yours on the page Keys.");
     return this.app.caller.call(msgtype, fields, { resend: true, ...(signer ? { signer } : {}) });
   }
 

@@ -66,8 +66,10 @@ export function select(options, value = "") {
 }
 
 // A button that is dead while what it started is under way, and tells how that ended.
-export function action(page, text, run, { kind = "", done = "" } = {}) {
-  const button = h(`button${kind ? `.${kind}` : ""}`, { type: "button" }, text);
+export function action(page, text, run, { kind = "", done = "", reads = false } = {}) {
+  const off = page.session.readonly && !reads;
+  const title = off ? "Without a key this page only shows" : null;
+  const button = h(`button${kind ? `.${kind}` : ""}`, { type: "button", disabled: off, title }, text);
   button.addEventListener("click", () => act(page, button, run, done));
   return button;
 }

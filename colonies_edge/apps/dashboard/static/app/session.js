@@ -11,9 +11,10 @@ export class Session {
   owner = null;
   colony = "";
   serverid = "";
+  readonly = false;
 
   forget() {
-    Object.assign(this, { signer: null, owner: null, colony: "", serverid: "" });
+    Object.assign(this, { signer: null, owner: null, colony: "", serverid: "", readonly: false });
     try {
       sessionStorage.removeItem(STORED);
     } catch {
@@ -22,7 +23,12 @@ export class Session {
   }
 
   get ready() {
-    return Boolean(this.colony && this.signer);
+    return Boolean(this.colony && (this.signer || this.readonly));
+  }
+
+  // Without a key: what the coordinator shows of this colony on its own machine.
+  look(colony) {
+    Object.assign(this, { colony, readonly: Boolean(colony) });
   }
 
   // { key, owner, colony, server } as texts. Throws InvalidKey and leaves everything as it was.

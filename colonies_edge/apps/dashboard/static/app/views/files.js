@@ -111,5 +111,5 @@ function download(page, file) {
     const url = URL.createObjectURL(blob);
     h("a", { href: url, download: file.name }).click();
     setTimeout(() => URL.revokeObjectURL(url), 10000);
-  });
+  }, { reads: true });
 }

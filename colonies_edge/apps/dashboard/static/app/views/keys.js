@@ -28,6 +28,7 @@ export async function show(page) {
       await page.call("getcolonymsg", { colonyname: values.colony });
     } catch (error) {
       session.forget();
+      await page.app.lookAround();
       throw error;
     } finally {
       page.app.identified();
@@ -56,6 +57,7 @@ function inUse(page) {
   const { signer, owner, colony } = page.session;
   const forget = action(page, "Forget the keys", async () => {
     page.session.forget();
+    await page.app.lookAround();
     page.app.identified();
     await page.app.route();
   });
