@@ -77,8 +77,10 @@ class Pace:
         self._thread = threading.Thread(target=self._run)
 
     def _run(self) -> None:
-        while self._every_s and not self._end.wait(self._every_s):
+        due = time.monotonic()
+        while self._every_s and not self._end.wait(max(0.0, due - time.monotonic())):
             job(self._colony)
+            due += self._every_s
 
     def __enter__(self) -> None:
         self._thread.start()
