@@ -363,6 +363,20 @@ def test_a_page_that_nobody_touches_asks_for_little(tmp_path: Path) -> None:
             assert browser.quiet(4) == [], f"{hash_} is told what happens and does not ask"
 
 
+def test_a_page_that_nobody_sees_asks_for_nothing_and_is_up_to_date_when_it_is_seen_again(tmp_path: Path) -> None:
+    with dashboard(tmp_path) as (colony, browser):
+        signed_in(colony, browser)
+        browser.quiet(1)
+        other = browser.say("Target.createTarget", url="about:blank")["targetId"]
+        browser.say("Target.activateTarget", targetId=other)
+        browser.until("document.hidden")
+        colony.submit()
+        assert browser.quiet(7) == []
+        browser.say("Page.bringToFront")
+        browser.until_text("1", ".tile.s0 strong")
+        assert browser.problems == []
+
+
 def test_the_keyboard_is_enough(tmp_path: Path) -> None:
     with dashboard(tmp_path) as (colony, browser):
         signed_in(colony, browser)

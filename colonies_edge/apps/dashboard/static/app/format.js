@@ -14,6 +14,7 @@ export function ms(time) {
 
 export function duration(milliseconds) {
   const s = Math.max(0, milliseconds) / 1000;
+  if (s < 0.00995) return `${(s * 1000).toFixed(1)} ms`;
   if (s < 0.9995) return `${Math.round(s * 1000)} ms`;
   if (s < 60) return `${s < 10 ? s.toFixed(1) : Math.round(s)} s`;
   if (s < 3600) return `${Math.floor(s / 60)} min ${Math.round(s % 60)} s`;

@@ -10,9 +10,10 @@ export function isOnline(executor) {
   return Boolean(executor.online) || now() - ms(executor.lastheardfromtime) < HEARD_MS;
 }
 
-export function presence(executor) {
-  const online = isOnline(executor);
-  return h(`span.presence.${online ? "on" : "off"}`, {}, online ? "online" : "offline");
+// `holds`: how many processes it runs. One that works off what it pulled is not heard meanwhile.
+export function presence(executor, holds = 0) {
+  if (isOnline(executor)) return h("span.presence.on", {}, "online");
+  return holds ? h("span.presence.busy", {}, "at work") : h("span.presence.off", {}, "offline");
 }
 
 // Approve, reject, remove: what of these makes sense, for those who have the owner's key.
@@ -43,7 +44,7 @@ export async function show(page) {
     [
       { name: "Name", cell: (row) => link(`/executor/${encodeURIComponent(row.executorname)}`, row.executorname) },
       { name: "Type", cell: (row) => row.executortype },
-      { name: "State", cell: (row) => (row.state === 1 ? presence(row) : badge(["0", "2", "3", "4"][row.state], { 0: EXECUTOR_STATES[0], 2: EXECUTOR_STATES[1], 3: EXECUTOR_STATES[2], 4: EXECUTOR_STATES[3] })) },
+      { name: "State", cell: (row) => (row.state === 1 ? presence(row, row.holds) : badge(["0", "2", "3", "4"][row.state], { 0: EXECUTOR_STATES[0], 2: EXECUTOR_STATES[1], 3: EXECUTOR_STATES[2], 4: EXECUTOR_STATES[3] })) },
       { name: "Holds", cell: (row) => row.holds || "–", kind: "number" },
       { name: "Location", cell: (row) => row.locationname || "" },
       { name: "Last heard", cell: (row) => when(row.lastheardfromtime, "never") },
