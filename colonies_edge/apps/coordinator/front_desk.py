@@ -74,6 +74,7 @@ class FrontDesk:
         self._calls: dict[str, asyncio.Future[Answer]] = {}  # by the name of the connection
         self._sockets: dict[str, _Socket] = {}
         self._closed = False
+        self._latest: tuple[Any, bytes] = (object(), b"")  # the value of an event, and what was said of it
         self.counts: Counter[str] = Counter()
         self.unheard: list[tuple[str, str]] = []
 
@@ -180,8 +181,11 @@ class FrontDesk:
     def event(self, event: Event) -> None:
         """Tell a subscriber."""
         socket = self._sockets.get(event.route.conn)
-        if socket is not None:
-            socket.say(plain_reply(event.payloadtype, event.value, False))
+        if socket is None:
+            return
+        if event.value is not self._latest[0]:  # one change is told to all its subscribers, one after the other
+            self._latest = (event.value, plain_reply(event.payloadtype, event.value, False))
+        socket.say(self._latest[1])
 
     def ended(self, route: Route) -> None:
         """A subscription of this connection is over."""
