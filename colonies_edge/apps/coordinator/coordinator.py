@@ -78,6 +78,8 @@ class Coordinator:
         self._waiting: deque[Delivery] = deque()
         self._failure: asyncio.Future[None] | None = None
         self._started = self._stopped = False
+        self._turns = self._turns_seen = 0  # of the loop that decides, commits and speaks
+        self._idle = False
         self.read_only = ""
 
     # Starting and stopping
@@ -171,8 +173,14 @@ class Coordinator:
 
     # Working
 
+    def progresses(self) -> bool:
+        """Whether the work went on since this was asked last, or has nothing to do; for a watchdog."""
+        turned, self._turns_seen = self._turns != self._turns_seen, self._turns
+        return turned or self._idle
+
     async def _work(self) -> None:
         while True:
+            self._turns += 1
             batch = await self._next_batch()
             decided = self._decide_batch(batch)
             records = [record for one in decided if one.outcome is not None for record in one.outcome.records]
@@ -202,10 +210,13 @@ class Coordinator:
         """What arrived during the last commit; if nothing did, wait for something or for the next deadline."""
         queue, waiting = self._link.deliveries, self._waiting
         if not waiting and queue.empty():
+            self._idle = True
             try:
                 waiting.append(await asyncio.wait_for(queue.get(), self._idle_s()))
             except asyncio.TimeoutError:
                 return []
+            finally:
+                self._idle = False
         while len(waiting) < BATCH_MAX and not queue.empty():
             waiting.append(queue.get_nowait())
         return [waiting.popleft() for _ in range(min(len(waiting), BATCH_MAX))]
