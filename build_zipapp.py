@@ -51,6 +51,10 @@ COORDINATOR_PARTS = (
 )
 # Commands of people, who sit at a computer with the whole file; what a device is asked for stays.
 PEOPLES_PARTS = (
+    "apps/install*",
+    "apps/cli/install*",
+    "apps/cli/uninstall*",
+    "apps/cli/upgrade*",
     "apps/cli/blueprint*",
     "apps/cli/cluster*",
     "apps/cli/cron*",

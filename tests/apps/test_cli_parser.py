@@ -156,6 +156,12 @@ dev --port 1 --data d
 demo
 doctor
 coordinator start --mqtt mqtt://h:1 --data d
+coordinator check --data d
+install coordinator --broker embedded --listen 127.0.0.1:1 --dry-run --root r --service-manager none
+install executor --mqtt mqtt://h --colonyname c --executortype t --name n --capacity 2 --allow a,b --location l
+install bridge --config f --program p --python q
+upgrade f --within 5 --one-way --dry-run --root r
+uninstall coordinator --purge --yes --dry-run
 ledger verify --data d
 broker-config mosquitto --out d
 """.strip().split("\n")

@@ -148,6 +148,19 @@ sys.exit(main())
         manager.close()
 
 
+def test_a_coordinator_that_still_waits_for_its_broker_stops_when_it_is_told(tmp_path: Path) -> None:
+    with socket.socket() as silent:  # takes connections, and never says a word
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        url = f"mqtt://127.0.0.1:{silent.getsockname()[1]}"
+        words = [sys.executable, "-m", "colonies_edge", "coordinator", "start", "--mqtt", url, "--data", "data"]
+        process = subprocess.Popen(words, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(REPOSITORY)})
+        connection, _ = silent.accept()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait() == 0
+        connection.close()
+
+
 async def _ask_in_vain(site: Site) -> None:
     """A request that changes something, whose commit never ends."""
     client = site.client("server")

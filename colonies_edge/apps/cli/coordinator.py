@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from colonies_edge.apps.cli.command import Command, Group, flag
 from colonies_edge.apps.cli.config import without_password
 from colonies_edge.apps.cli.console import PROGRAM
+from colonies_edge.apps.cli.exits import Failed
 from colonies_edge.apps.cli.numbers import byte_size, count, listen_address
 from colonies_edge.apps.cli.session import Session
 from colonies_edge.apps.config import COORDINATOR_FOLDER, ENVIRONMENT, FLAG, tls_of
@@ -20,6 +21,25 @@ if TYPE_CHECKING:
 
 _LISTEN = ("127.0.0.1", 1883)
 _SYNC_MS_MAX = 60_000
+
+
+def check(session: Session) -> int:
+    """Whether this program can go on with a data folder; a coordinator may work in it meanwhile."""
+    from colonies_edge.storage.errors import StoreFailed
+    from colonies_edge.storage.look import look
+
+    folder = Path(session.args.data or Path(session.config.data_dir) / COORDINATOR_FOLDER)
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is no folder; give --data the folder that the coordinator was started with")
+    try:
+        seen = look(folder)
+    except StoreFailed as error:
+        raise Failed(str(error)) from error
+    session.shown_as_json({"problems": seen.problems, "records": seen.records, "oneway": seen.one_way})
+    if seen.problems:
+        raise Failed("; ".join(seen.problems))
+    session.console.info(f"{folder} is sound: {seen.records} records in {seen.segments} segments")
+    return 0
 
 
 async def start(session: Session) -> int:
@@ -84,6 +104,13 @@ GROUP = Group(
     name="coordinator",
     help="run the coordinator",
     commands=(
+        Command(
+            name="check",
+            help="look whether this program can go on with a data folder; changes nothing",
+            run=check,
+            connects=False,
+            flags=(flag("--data", metavar="DIR", help="where everything is kept (.colonies-edge/coordinator)"),),
+        ),
         Command(
             name="start",
             help="run the coordinator until Ctrl-C",

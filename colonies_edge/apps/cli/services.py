@@ -6,8 +6,9 @@ import asyncio
 import errno
 import os
 import signal
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any
 
 from colonies_edge.apps.cli.config import without_password
 from colonies_edge.apps.cli.exits import SUCCESS, Failed
@@ -51,7 +52,10 @@ async def run(
 
     notifier = manager()
     try:
-        async with coordinating(options) as running:
+        async with AsyncExitStack() as stack:
+            running = await _unless(stopping, stack.enter_async_context(coordinating(options)))
+            if running is None:
+                return
             work = asyncio.ensure_future(run_until(running.coordinator, stopping))
             greeting = asyncio.ensure_future(ready(running))
             watching = asyncio.ensure_future(notifier.watch(running.coordinator.progresses))
@@ -76,6 +80,20 @@ async def run(
             where = f"port {options.port} of {options.host}"
             raise Failed(f"{where} is taken by another program; {busy}") from error
         raise
+
+
+async def _unless(stopping: asyncio.Event, starting: Coroutine[Any, Any, Running]) -> Running | None:
+    """What has started, or None when it shall stop before: to read a journal or to wait for a broker may take long."""
+    task, stop = asyncio.ensure_future(starting), asyncio.ensure_future(stopping.wait())
+    try:
+        await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+    finally:
+        stop.cancel()
+        task.cancel()
+        await asyncio.gather(task, stop, return_exceptions=True)
+    return None
 
 
 def _status(running: Running) -> str:
