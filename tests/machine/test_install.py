@@ -45,7 +45,7 @@ def site(machine: Machine) -> Iterator[Machine]:
     try:
         yield machine
     finally:
-        machine.run("rm", "-rf", "/tmp/.config")  # where commands remember whom they talked to
+        machine.run("rm", "-rf", "/tmp/.config", "/srv/mine")  # where commands remember whom they talked to
         machine.run(PYTHON, "/tmp/colonies-edge.pyz", "uninstall", "--purge", "--yes")
 
 
@@ -114,6 +114,20 @@ def test_a_hung_coordinator_is_started_again_by_the_watchdog(site: Machine) -> N
     assert again["NRestarts"] == "1"
     alive(site)
     shutil.rmtree(site.path(f"/etc/systemd/system/{COORDINATOR}.d"))
+
+
+def test_a_colony_is_founded_with_the_keys_of_who_installed_it(site: Machine) -> None:
+    site.run("mkdir", "-p", "/srv/mine")
+    sudo = {"SUDO_UID": "12345", "SUDO_GID": "12345"}
+    words = ("env", "--chdir=/srv/mine", "colonies-edge")
+    install = (*words, "install", "coordinator", "--colonyname", "home", "--json")
+    assert len(json.loads(site.run(*install, environ=sudo).stdout)["steps"]) == 1
+    assert site.json(*install)["steps"] == []
+    modes = site.run("stat", "-c", "%u %a", *(f"/srv/mine/.colonies-edge/{name}" for name in ("devenv", "user.key")))
+    assert modes.stdout.splitlines() == ["12345 600", "12345 600"]
+    assert "home" in site.run(*words, "colony", "check", "--name", "home").stderr
+    other = site.run(*install[:-2], "other", check=False)
+    assert other.returncode == 1 and "belongs to another colony" in other.stderr
 
 
 def test_an_upgrade_keeps_the_data_and_the_old_file(site: Machine, pyz: Path) -> None:

@@ -97,7 +97,7 @@ class Machine:
     ) -> subprocess.CompletedProcess[str]:
         into = ["nsenter", "--target", str(self._pid), "--mount", "--pid", "--net", "--uts", "--ipc", "--cgroup"]
         done = subprocess.run(
-            [*into, "--root", "--wd=/", "--", *words],
+            [*into, "--root", "--wdns=/", "--", *words],
             input=stdin,
             capture_output=True,
             text=True,

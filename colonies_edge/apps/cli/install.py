@@ -12,7 +12,7 @@ from colonies_edge.apps.cli.command import Command, Flag, Group, Run, flag, swit
 from colonies_edge.apps.cli.exits import Failed
 from colonies_edge.apps.cli.numbers import count, listen_address
 from colonies_edge.apps.cli.session import Session
-from colonies_edge.apps.config import DEFAULT, NOT_SET, VARIABLES
+from colonies_edge.apps.config import DEFAULT, FLAG, NOT_SET, VARIABLES
 from colonies_edge.protocol.errors import UsageError
 from colonies_edge.protocol.limits import CAPACITY_MAX
 
@@ -33,17 +33,18 @@ def coordinator(session: Session) -> int:
     if own and args.listen:
         raise UsageError("--listen is for the embedded broker and --broker names one of your own; give one of them")
     settings = _given(session, "topic_root", "mqtt_ca")
+    colony = session.config.colonyname if session.config.source("colonyname") == FLAG else ""
     if own:
         from colonies_edge.transports.mqtt_socket import BrokerUrl
 
         BrokerUrl.parse(args.broker)
-        return _install(session, "coordinator", {**settings, VARIABLES["mqtt"]: args.broker}, options="")
+        return _install(session, "coordinator", {**settings, VARIABLES["mqtt"]: args.broker}, options="", colony=colony)
     host, port = args.listen or _EVERYWHERE
     name = f"[{host}]" if ":" in host else host
     options = f"--listen {name}:{port}"
     if not (args.listen or args.broker):
         options = _settings_there(session, "coordinator").get(OPTIONS, options)
-    code = _install(session, "coordinator", settings, options=options)
+    code = _install(session, "coordinator", settings, options=options, colony=colony)
     if f"--listen {_EVERYWHERE[0]}:" in options:
         session.console.info(
             "The embedded broker listens on every address of this machine. Whoever is on the path can read along, and"
@@ -97,6 +98,7 @@ def _install(
     *,
     options: str,
     configs: Mapping[str, bytes] | None = None,
+    colony: str = "",
 ) -> int:
     from colonies_edge.apps.install.installing import Wish, plan_install
     from colonies_edge.apps.install.program import lacks, own_file, python_for_services, tried
@@ -114,7 +116,11 @@ def _install(
         program=program,
         settings={**settings, OPTIONS: options},
         configs=configs or {},
+        colony=colony,
+        folder=session.folder.resolve() if colony else session.folder,
     )
+    if colony and not (layout.live and wish.manager.supervises):
+        raise UsageError("--colonyname needs a coordinator that runs: leave it away here, and add the colony there")
     steps = plan_install(wish)
     done = work_off(session, steps)
     if session.shown_as_json({"role": role, "program": program.name, "dryrun": args.dry_run, "steps": done}):
@@ -220,7 +226,7 @@ GROUP = Group(
             coordinator,
             flag("--broker", default="", metavar="URL", help="embedded (the default), or mqtt://[user:password@]host"),
             flag("--listen", type=listen_address, metavar="HOST:PORT", help="the embedded broker's (0.0.0.0:1883)"),
-            settings=("topic_root", "mqtt_ca"),
+            settings=("topic_root", "mqtt_ca", "colonyname"),
         ),
         _role(
             "executor",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from colonies_edge.apps.install.founding import FoundColony
 from colonies_edge.apps.install.layout import COMMAND, CURRENT, DATA, PROGRAMS, SETTINGS, USERS, Layout, unit_name
 from colonies_edge.apps.install.managers import ServiceManager
 from colonies_edge.apps.install.program import Program
@@ -30,6 +32,8 @@ class Wish:
     program: Program
     settings: Mapping[str, str]
     configs: Mapping[str, bytes]
+    folder: Path  # where the keys of a colony go
+    colony: str = ""  # to be founded once the coordinator runs
 
 
 def plan_install(wish: Wish) -> list[Step]:
@@ -50,6 +54,8 @@ def plan_install(wish: Wish) -> list[Step]:
     elif changed:
         steps.append(Restart(manager=wish.manager, unit=name))
         steps.append(WaitHealthy(layout=layout, manager=wish.manager, roles=[role], within_s=HEALTHY_S))
+    if wish.colony:
+        steps += _needed([FoundColony(layout=layout, name=wish.colony, folder=wish.folder)])
     return steps
 
 
