@@ -163,6 +163,12 @@ monitor start --listen 127.0.0.1:9 --interval 5 --serverprvkey k
 completion bash
 completion zsh
 completion fish
+coordinator check --data d
+install coordinator --broker embedded --listen 127.0.0.1:1 --dry-run --root r --service-manager none
+install executor --mqtt mqtt://h --colonyname c --executortype t --name n --capacity 2 --allow a,b --location l
+install bridge --config f --program p --python q
+upgrade f --within 5 --one-way --dry-run --root r
+uninstall coordinator --purge --yes --dry-run
 ledger verify --data d
 enrol ce1.a.b.c --name camera-1 --location attic --data d --mqtt mqtts://u:p@h --no-wait --start --capacity 2
 enrol token --executortype camera --name camera-* --expires 12h --uses 3 --approve --qr --address mqtt://pi:1883

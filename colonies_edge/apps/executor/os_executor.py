@@ -15,6 +15,7 @@ from colonies_edge.apps.executor.service import Stopping, serve
 from colonies_edge.apps.executor.settings import GRACE_S, ExecutorSettings, gather
 from colonies_edge.protocol.errors import UsageError
 from colonies_edge.transports.mqtt_socket import BrokerUrl, Tls
+from colonies_edge.transports.notify import Notifier
 
 
 class OsExecutor:
@@ -44,9 +45,9 @@ class OsExecutor:
     def identity(self) -> str:
         return self._settings.signer.identity
 
-    async def serve(self) -> None:
+    async def serve(self, notifier: Notifier | None = None) -> None:
         """Work until a signal or `stop()`."""
-        await serve(self._settings, self._worker, (), self._stopping)
+        await serve(self._settings, self._worker, (), self._stopping, notifier)
 
     def stop(self) -> None:
         """Finish what is held and return from `serve`; a second time: now. From any thread."""

@@ -20,6 +20,7 @@ from colonies_edge.client.outbox import Outbox
 from colonies_edge.client.tasks import end_tasks
 from colonies_edge.protocol.errors import ColoniesError, NoConnection
 from colonies_edge.protocol.limits import TRY_FIRST_S, TRY_MAX_S
+from colonies_edge.transports.notify import Notifier
 from colonies_edge.transports.ports import NotAdmitted
 from colonies_edge.transports.system import jitter
 
@@ -67,16 +68,23 @@ async def serve(
     make_worker: Callable[[], Worker],
     functions: Sequence[RegisteredFunction],
     stopping: Stopping,
+    notifier: Notifier | None = None,
 ) -> None:
-    """Work until told to stop. Raises UsageError (the outbox is in use) and what no retry can help."""
+    """Work until told to stop. Raises UsageError (the outbox is in use) and what no retry can help.
+
+    `notifier` hears that the executor is ready, or what it waits for: that is for somebody else to change, so the
+    service itself has started, and a machine that boots without a network does not wait for it.
+    """
+    notifier = notifier or Notifier()
     stopping.bind()
+    watching = asyncio.ensure_future(notifier.watch())
     outbox = Outbox(settings.folder)
     try:
         for note in outbox.notes:
             _log.warning("%s", note)
-        membership = Membership(settings.registration, functions, settings.owner)
+        membership = Membership(settings.registration, functions, settings.owner, tell=notifier.ready)
         with _signals(stopping):
-            client = await _unless(stopping.stop, _connected(settings, membership))
+            client = await _unless(stopping.stop, _connected(settings, membership, notifier.ready))
             if client is None:
                 return
             runtime = Runtime(
@@ -86,18 +94,21 @@ async def serve(
                 capacity=settings.capacity,
                 grace_s=settings.grace_s,
                 become_member=membership.become,
+                tell=notifier.ready,
             )
             try:
                 await runtime.run(stopping.stop, stopping.hurry)
             finally:
                 await client.close()
     finally:
+        notifier.stopping()
         stopping.unbind()
+        await end_tasks([watching])
         await outbox.close()
         _log.info("the executor has stopped")
 
 
-async def _connected(settings: ExecutorSettings, membership: Membership) -> AsyncClient:
+async def _connected(settings: ExecutorSettings, membership: Membership, tell: Callable[[str], None]) -> AsyncClient:
     pause_s = float(TRY_FIRST_S)
     said = ""
     enrolled = False
@@ -113,6 +124,7 @@ async def _connected(settings: ExecutorSettings, membership: Membership) -> Asyn
             problem = str(error)
         if problem != said:  # once, not every half minute of a night without a network
             _log.warning("%s; trying again", problem)
+            tell(f"waits: {problem}")
             said = problem
         await asyncio.sleep(jitter(pause_s))
         pause_s = min(2 * pause_s, float(TRY_MAX_S))
