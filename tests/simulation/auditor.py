@@ -287,7 +287,8 @@ class Auditor:
             row = tables.processes.get(processid) or history.process(processid)
             where = f"process {processid[:8]}"
             if row is None:
-                if known.acknowledged and not (known.removal_asked or self.all_removal_asked):
+                gone = known.removal_asked or self.all_removal_asked or processid in self._world.inspector.leaving.gone
+                if known.acknowledged and not gone:
                     raise Violation(f"{where} was acknowledged, and is lost")
                 continue
             if known.removed:

@@ -124,7 +124,8 @@ class Owner(Party):
         elif chance < 0.97 or not self.world.plan.sweeping_removals:
             self.call({"msgtype": "getcolonystatsmsg", "colonyname": COLONY})
         else:
-            self.call({"msgtype": "removeallprocessesmsg", "colonyname": COLONY, "state": rng.choice((-1, 0, 2, 3, 4))})
+            msgtype = rng.choice(("removeallprocessesmsg", "removeallprocessgraphsmsg"))
+            self.call({"msgtype": msgtype, "colonyname": COLONY, "state": rng.choice((-1, 0, 2, 3, 4))})
 
     def _pause(self, paused: bool) -> None:
         self.paused = paused

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.simulation import mutants_leaving
 from tests.simulation.__main__ import tell
 from tests.simulation.mutants import QUICK, RARE, Change, changed
 
@@ -48,13 +49,13 @@ def test_a_failing_seed_is_printed_with_the_command_that_repeats_it() -> None:
     assert "python -m tests.simulation --seed 0 --trace" in told.stdout
 
 
-@pytest.mark.parametrize("mutant", QUICK, ids=lambda mutant: mutant.__name__)
+@pytest.mark.parametrize("mutant", QUICK + mutants_leaving.QUICK, ids=lambda mutant: mutant.__name__)
 def test_the_auditor_notices_an_engine_with(mutant: Callable[[], list[Change]]) -> None:
     assert noticed_within(40, mutant)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("mutant", RARE, ids=lambda mutant: mutant.__name__)
+@pytest.mark.parametrize("mutant", RARE + mutants_leaving.RARE, ids=lambda mutant: mutant.__name__)
 def test_the_auditor_notices_sooner_or_later_an_engine_with(mutant: Callable[[], list[Change]]) -> None:
     assert noticed_within(MANY, mutant)
 
