@@ -41,6 +41,7 @@ DOORS: dict[str, tuple[tuple[str, ...], str]] = {
     "uvicorn": (("transports/http_gateway*.py",), "use transports.http_gateway.HttpGateway"),
     "websockets": (("transports/http_caller*.py",), "use transports.http_caller.HttpCaller"),
     "httpx2": (("transports/http_caller*.py",), "use transports.http_caller.HttpCaller"),
+    "segno": (("apps/cli/qr_code.py",), "use apps.cli.qr_code.drawn"),
     "boto3": (("client/s3.py",), "use the Depot port of client/depot.py"),
     "botocore": (("client/s3.py",), "use the Depot port of client/depot.py"),
     "ctypes": (("crypto/native.py",), "use colonies_edge.crypto.identity"),

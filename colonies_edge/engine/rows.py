@@ -12,6 +12,7 @@ from colonies_edge.protocol.model import (
     BlueprintDefinition,
     BlueprintHistory,
     Colony,
+    Enrolment,
     Executor,
     Function,
     FunctionSpec,
@@ -189,6 +190,7 @@ TABLES: dict[str, type] = {
     "server": ServerRow,
     "colonies": Colony,  # by colony name
     "executors": Executor,  # by executor id
+    "enrolments": Enrolment,  # by colony/token id
     "users": User,  # by colony/name
     "functions": Function,  # by function id
     "processes": ProcessRow,  # by process id

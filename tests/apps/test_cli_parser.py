@@ -164,7 +164,16 @@ completion bash
 completion zsh
 completion fish
 ledger verify --data d
-broker-config mosquitto --out d
+enrol ce1.a.b.c --name camera-1 --location attic --data d --mqtt mqtts://u:p@h --no-wait --start --capacity 2
+enrol token --executortype camera --name camera-* --expires 12h --uses 3 --approve --qr --address mqtt://pi:1883
+enrol ls --colonyprvkey k
+enrol revoke abc --colonyprvkey k
+tls init --data d --host pi.local --host 10.0.0.5
+tls server --data d pi.local 10.0.0.5
+tls client --data d --identity {ID} camera-1
+tls renew --data d
+tls show --data d a.crt b.crt
+broker-config mosquitto --out d --authority e
 """.strip().split("\n")
 
 # Words that mean nothing here, by decision: dead upstream, misspelt upstream, or an abbreviation.

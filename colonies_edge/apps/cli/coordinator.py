@@ -74,6 +74,7 @@ def _options(session: Session) -> Options:
         durability="always" if args.sync_ms is None else args.sync_ms,
         settings=Settings(retention_s=retention_of(config, args.retention)),
         http=http_of(session),
+        home_assistant_prefix=args.home_assistant or "",
     )
 
 

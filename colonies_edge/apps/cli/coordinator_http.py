@@ -21,8 +21,8 @@ def http_of(session: Session) -> Http | None:
 
     args = session.args
     if args.http is None:
-        if args.http_tls or args.http_cert or args.http_key or args.http_stamped:
-            raise UsageError("--http-tls, --http-cert, --http-key and --http-stamped go with --http HOST:PORT")
+        if args.http_tls or args.http_cert or args.http_key or args.http_stamped or args.metrics_for_all:
+            raise UsageError("--http-… and --metrics-for-all say how to serve HTTP; add --http HOST:PORT")
         return None
     if args.http_key and not args.http_cert:
         raise UsageError("--http-key goes with --http-cert; with --http-tls alone the certificate is made here")
@@ -30,7 +30,13 @@ def http_of(session: Session) -> Http | None:
     tls = None
     if args.http_tls or args.http_cert:
         tls = ServerTls(certfile=args.http_cert or "", keyfile=args.http_key or "")
-    return Http(host=host, port=port, tls=tls, stamps_required=args.http_stamped)
+    return Http(
+        host=host,
+        port=port,
+        tls=tls,
+        stamps_required=args.http_stamped,
+        metrics_for_all=args.metrics_for_all,
+    )
 
 
 def tell_of_http(console: Console, url: str, host: str) -> None:

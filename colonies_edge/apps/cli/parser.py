@@ -21,6 +21,7 @@ GROUPS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "demo": ("demo", "broker, coordinator and executor run one job, then everything is gone again"),
         "coordinator": ("coordinator", "run the coordinator"),
         "executor": ("executor", "register, approve and run executors"),
+        "enrol": ("enrol", "let devices in by a token: on the device `enrol TOKEN`"),
         "function": ("function", "submit functions, see and register what executors can do"),
         "process": ("process", "list, show and steer processes"),
         "workflow": ("workflow", "submit graphs of functions, watch them and steer them"),
@@ -116,13 +117,13 @@ def _load(module: str) -> Callable[[Any, Sequence[str]], None]:
 def add_group(sub: Any, group: Group, rest: Sequence[str], prog: str) -> None:
     """Add a group and what is below it; an unknown word below it is refused by name, not answered with help."""
     parser = sub.add_parser(group.name, help=group.help, description=_sentence(group.help))
-    if group.itself is not None:
+    word = _first_word(rest)
+    if group.itself is not None and word not in group.words:
         add_command(parser, group.itself)
         return
     parser.set_defaults(help=parser)
     add_common(parser)
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND")
-    word = _first_word(rest)
     if word:
         _known(word, group.words, f"{prog} {group.name}")
     for command in group.commands:

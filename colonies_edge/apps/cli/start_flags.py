@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from colonies_edge.apps.cli.command import flag, switch
-from colonies_edge.apps.cli.numbers import byte_size, count, listen_address, number, port
+from colonies_edge.apps.cli.numbers import byte_size, count, listen_address, number, port, topic_level
 from colonies_edge.apps.config import VARIABLES, Config
 from colonies_edge.protocol.errors import UsageError
 from colonies_edge.protocol.limits import MESSAGE_BYTES_CEILING, RETENTION_S_MAX
@@ -58,6 +58,7 @@ HTTP_FLAGS = (
     switch("--http-tls", help="serve HTTPS there, with a certificate of one's own authority (`tls init`)"),
     flag("--http-cert", metavar="FILE", help="serve HTTPS there with this certificate and those above it (PEM)"),
     flag("--http-key", metavar="FILE", help="the key of --http-cert, where it is not in the same file"),
+    switch("--metrics-for-all", help="show /metrics to other machines, too, and not to this one only"),
     switch("--http-stamped", help="refuse HTTP requests without msgid and ts, which could be replayed"),
 )
 
@@ -92,6 +93,14 @@ START_FLAGS = (
         help="beside TLS, plain MQTT on 127.0.0.1 for programs of this machine",
     ),
     *HTTP_FLAGS,
+    flag(
+        "--home-assistant",
+        nargs="?",
+        const="homeassistant",
+        type=topic_level,
+        metavar="PREFIX",
+        help="announce colonies and executors to Home Assistant on this broker (homeassistant)",
+    ),
     flag(
         "--message-kib",
         type=count(MESSAGE_BYTES_CEILING // 1024),

@@ -4,7 +4,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from colonies_edge.apps.monitor.metrics import CONTENT_TYPE, page
+from colonies_edge.apps.prometheus import CONTENT_TYPE, exposition, upstream
 from colonies_edge.protocol.limits import MONITOR_CONNECTIONS_MAX, MONITOR_READ_S
 
 
@@ -34,7 +34,7 @@ class MonitorServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, host: str, port: int) -> None:
-        self.page = page(None)
+        self.page = exposition(upstream(None))
         self._room = threading.Semaphore(MONITOR_CONNECTIONS_MAX)
         if ":" in host:
             import socket

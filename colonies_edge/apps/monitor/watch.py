@@ -5,8 +5,8 @@ import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from colonies_edge.apps.monitor.metrics import page
 from colonies_edge.apps.monitor.server import MonitorServer
+from colonies_edge.apps.prometheus import exposition, upstream
 from colonies_edge.protocol.errors import NoConnection
 from colonies_edge.transports.ports import NotAdmitted
 
@@ -42,10 +42,10 @@ async def watch(
 def _shown(server: MonitorServer, asking: "asyncio.Future[Mapping[str, Any]]", *, first: bool) -> str:
     """Why there are no numbers, or ""."""
     try:
-        server.page = page(asking.result())
+        server.page = exposition(upstream(asking.result()))
     except NoConnection as error:
         if first and isinstance(error, NotAdmitted):
             raise
-        server.page = page(None)
+        server.page = exposition(upstream(None))
         return f"{error}; gauges are -1 until it answers"
     return ""
