@@ -142,6 +142,7 @@ class Auditor:
         first = self._judge_repeat(key, message, reply, status, epoch)
         if first and not status:
             self._world.inspector.planning.learn(message, reply.value)
+            self._world.inspector.chatting.learn(key[0], message)
             self._learn(reply, message, fresh)
 
     def _judge_repeat(
@@ -282,6 +283,7 @@ class Auditor:
     def compare(self, shell: Shell) -> None:
         """Nothing that was said is contradicted by what the engine knows."""
         self._world.inspector.planning.compare(shell)
+        self._world.inspector.chatting.compare(shell)
         tables, history = shell.engine.tables, shell.history
         for processid, known in self.known.items():
             row = tables.processes.get(processid) or history.process(processid)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from colonies_edge.engine.outcome import Outcome, Request
 from tests.simulation import recount
+from tests.simulation.chatting import Chatting
 from tests.simulation.disks import MemoryDisk
 from tests.simulation.leaving import Leaving
 from tests.simulation.listening import Listening
@@ -36,6 +37,7 @@ class Inspector:
         self._matching = Matching(world)
         self._transitions = Transitions(world)
         self._listening = Listening(world)
+        self.chatting = Chatting(world)
         self.leaving = Leaving(world)
         self.planning = Planning(world, self.leaving)
         self._committed: View | None = None
@@ -52,6 +54,7 @@ class Inspector:
         if isinstance(up, Request):
             self._judge_refusal(shell, up, outcome, old)
         started = self._transitions.step(up, outcome, old["processes"], shell.engine.tables.processes)
+        self.chatting.step(shell, up, outcome, old)
         self.leaving.step(shell, up, outcome, old, now)
         self.planning.step(shell, up, outcome, old, self._transitions.moved)
         self._matching.step(shell, up, outcome, started)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from colonies_edge.engine import crons, retention, tallies, workflows, workflows_children
+from colonies_edge.engine import crons, lifecycle, retention, tallies, workflows, workflows_children
 from colonies_edge.engine import engine as door
+from colonies_edge.engine.channel_index import Channel
 from colonies_edge.engine.step import Step
 from colonies_edge.protocol.model import State
 from tests.simulation.mutants import Change
@@ -112,6 +113,22 @@ def retention_takes_the_last_workflow_of_a_cron() -> list[Change]:
     return [(retention, "_named_by_crons", lambda step: set())]
 
 
+def entries_said_twice_are_there_twice() -> list[Change]:
+    return [(Channel, "said", lambda channel, senderid, attempt, sequence: None)]
+
+
+def channels_are_emptied_by_a_new_attempt() -> list[Change]:
+    assign = lifecycle.assign
+
+    def forgetful(step: Step, row: Any, executorid: str, *, leased: bool) -> Any:
+        for key in step.tables.channels.rows:
+            if key.startswith(row.processid):
+                step.draft.drop("channelentries", key)
+        return assign(step, row, executorid, leased=leased)
+
+    return [(lifecycle, "assign", forgetful)]
+
+
 QUICK: list[Callable[[], list[Change]]] = [
     children_beside_the_way,
     anybody_may_add_children,
@@ -124,5 +141,7 @@ QUICK: list[Callable[[], list[Change]]] = [
     retention_takes_failures_too,
     retention_is_forgotten,
     what_retention_removed_still_counts,
+    entries_said_twice_are_there_twice,
+    channels_are_emptied_by_a_new_attempt,
 ]
 RARE: list[Callable[[], list[Change]]] = [retention_takes_the_last_workflow_of_a_cron]
