@@ -12,7 +12,7 @@ def keep_key(path: Path) -> str:
     """The private key in that file, made and written (mode 0600, synced) when there is none. Raises UsageError for a
     file that holds something else, OSError when it cannot be read or written."""
     try:
-        return _read(path)
+        return read_key(path)
     except FileNotFoundError:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     key = new_private_key(entropy(32))
@@ -26,7 +26,8 @@ def keep_key(path: Path) -> str:
     return key
 
 
-def _read(path: Path) -> str:
+def read_key(path: Path) -> str:
+    """The private key in a file. Raises UsageError for something else, OSError when it cannot be read."""
     text = path.read_text(encoding="ascii", errors="replace").strip()
     try:
         return Signer(text).private_key

@@ -157,6 +157,8 @@ demo
 doctor
 coordinator start --mqtt mqtt://h:1 --data d
 ledger verify --data d
+executor revoke --name e --executorid {ID} --broker-config d --colonyprvkey k
+executor rotate-key --name e --executortype t --data d --next-mqtt mqtts://u:p@h --next-cert c --next-key k
 enrol ce1.a.b.c --name camera-1 --location attic --data d --mqtt mqtts://u:p@h --no-wait --start --capacity 2
 enrol token --executortype camera --name camera-* --expires 12h --uses 3 --approve --qr --address mqtt://pi:1883
 enrol ls --colonyprvkey k
