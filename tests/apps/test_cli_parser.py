@@ -163,6 +163,8 @@ enrol ce1.a.b.c --name camera-1 --location attic --data d --mqtt mqtts://u:p@h -
 enrol token --executortype camera --name camera-* --expires 12h --uses 3 --approve --qr --address mqtt://pi:1883
 enrol ls --colonyprvkey k
 enrol revoke abc --colonyprvkey k
+security encrypt --data d a.key b.key
+security decrypt --data d a.key
 tls init --data d --host pi.local --host 10.0.0.5
 tls server --data d pi.local 10.0.0.5
 tls client --data d --identity {ID} camera-1

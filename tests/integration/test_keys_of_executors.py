@@ -163,7 +163,7 @@ def test_a_revoked_executor_is_cut_off_and_its_work_goes_to_another(tmp_path: Pa
         process = submit(
             lab, f"if test -e {tmp_path}/once; then echo second; else touch {tmp_path}/once; sleep 600; fi"
         )
-        while not once.exists():
+        while not (tmp_path / "once").exists():
             assert running.poll() is None
         owner(lab, "executor", "revoke", "--name", "pi")
         saying(running, "the connection to")
