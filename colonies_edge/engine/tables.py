@@ -108,6 +108,8 @@ class Tables:
             self._step_clock(write.row)
         elif write.table == "archive":
             purge: Purge = write.row
+            if purge.only_lines:
+                return
             self.tallies[purge.colonyname] = tallies.without(self._tally(purge.colonyname), write.key, purge)
         elif write.table == "presence":
             self._apply_presence(write)

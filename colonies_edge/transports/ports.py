@@ -56,6 +56,10 @@ class Delivery:
     ack: Callable[[], None]
 
 
+def nothing() -> None:
+    """What acknowledges a delivery that nobody waits to hear of."""
+
+
 Will: TypeAlias = tuple[str, bytes, bool]  # topic, payload, retain
 
 # A filter that depends on the connection is a function of its name, so that a reconnect subscribes to the new one.

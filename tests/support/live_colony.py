@@ -29,7 +29,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class LiveColony:
-    """Server, colony `lab` and user `me`, each with a key. `stop` and `start` again: nothing is lost."""
+    """Server, colony `lab` and user `me`, each with a key. `stop` and `start` again: nothing is lost. `more` are
+    further `Options`."""
 
     def __init__(
         self,
@@ -38,6 +39,7 @@ class LiveColony:
         mqtt: str = "",
         settings: Settings | None = None,
         server_tls: ServerTls | None = None,
+        **more: Any,
     ) -> None:
         self.folder = folder
         self.server_prvkey, self.colony_prvkey, self.prvkey = (new_private_key(entropy(32)) for _ in range(3))
@@ -53,6 +55,7 @@ class LiveColony:
             server_tls=server_tls,
             server_prvkey=self.server_prvkey,
             settings=settings or Settings(),
+            **more,
         )
         self._thread: threading.Thread | None = None
         self._end: Callable[[], None] = lambda: None

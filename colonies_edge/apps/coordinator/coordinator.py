@@ -9,8 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from colonies_edge.apps.coordinator.bytes_keeper import SWEEP_S, BytesKeeper
+from colonies_edge.apps.coordinator.front_desk import FrontDesk, HungUp, Visit
 from colonies_edge.apps.coordinator.rim import Rim
 from colonies_edge.apps.coordinator.speaker import Speaker
+from colonies_edge.apps.coordinator.teller import Teller
+from colonies_edge.apps.prometheus import Histogram
 from colonies_edge.crypto.identity import Signer
 from colonies_edge.engine.access import RULES, Memory
 from colonies_edge.engine.engine import Engine
@@ -23,7 +26,7 @@ from colonies_edge.protocol.status import ONLINE, Presence, open_status
 from colonies_edge.protocol.topics import COORDINATOR, STATUS, Topic, Topics
 from colonies_edge.storage.errors import StoreFailed
 from colonies_edge.transports.ports import Delivery, Link
-from colonies_edge.transports.system import CoordinatorClock, new_conn
+from colonies_edge.transports.system import CoordinatorClock, SystemClock, new_conn
 
 _log = logging.getLogger(__name__)
 
@@ -31,6 +34,7 @@ _log = logging.getLogger(__name__)
 BATCH_MAX = 256
 STATUS_EVERY_S = 60.0  # how old the time in the retained status may be; a device without a clock starts from it
 CHECKPOINT_PAUSE_NS = 60 * 1_000_000_000  # between two checkpoints, so that a disk that refuses them is not pestered
+COMMIT_BOUNDS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0)  # from an SSD to a dying card
 # After these an identity may be known no more.
 ENDS_A_ROLE = frozenset({
     "addexecutormsg", "removeexecutormsg", "deleteexecutormsg", "changeexecutoridmsg", "enrolmsg", "removeusermsg",
@@ -64,6 +68,8 @@ class Coordinator:
         keeper: BytesKeeper,
         sync_every_s: float = 0.0,
         message_bytes_max: int = MESSAGE_BYTES_MAX,
+        stamps_required: bool = False,
+        home_assistant_prefix: str = "",
     ) -> None:
         self._message_bytes_max = message_bytes_max
         self._sync_every_s = sync_every_s
@@ -72,10 +78,18 @@ class Coordinator:
         self.keeper = keeper
         self.rim = Rim(self.engine.knows, message_bytes_max, refusal_of=self.engine.refusal_of)
         self.on_strangers: list[Callable[[str], None]] = []  # somebody may have lost his place; by whose message
+        self.desk = FrontDesk(
+            lambda visit: self._link.deliveries.put_nowait(visit),
+            lambda: self.read_only,
+            message_bytes_max,
+            stamps_required=stamps_required,
+        )
         self._signer = signer
         self._store = store
         self._topics = topics
         self._clock = CoordinatorClock()
+        self._monotonic = SystemClock()
+        self._teller = Teller(self.engine, signer, topics, self.now_ms, home_assistant_prefix=home_assistant_prefix)
         self._disk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._checkpointer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
         self._checkpointing: asyncio.Future[None] | None = None
@@ -85,6 +99,8 @@ class Coordinator:
         self._failure: asyncio.Future[None] | None = None
         self._started = self._stopped = False
         self.read_only = ""
+        self.commits = Histogram(*COMMIT_BOUNDS_S)
+        self.round_trip_s = -1.0  # to the broker and back, as last measured
 
     # Starting and stopping
 
@@ -106,15 +122,25 @@ class Coordinator:
     async def start(self, link: Link) -> None:
         """Connect and listen. What the link says about its end ends `run`."""
         self._link = link
-        self.speaker = Speaker(self._signer, link, self._topics, self.epoch, self._message_bytes_max)
+        self.speaker = Speaker(self._signer, link, self._topics, self.epoch, self._message_bytes_max, self.desk)
         self._failure = asyncio.get_running_loop().create_future()
         self._started = True
         self._link.set_will(lambda: (*self.speaker.status(self.now_ms(), online=False), True))
-        self._link.on_connect.append(self._announce)
+        self._link.on_connect += [self._announce, self._teller.forget]
         self._link.on_failure.append(self._fail)
         await self._link.open()
         await self._link.subscribe(*self._topics.coordinator_filters())
         self._announce()
+
+    @property
+    def server_id(self) -> str:
+        """Who signs here."""
+        return self._signer.identity
+
+    @property
+    def waiting_count(self) -> int:
+        """Deliveries and requests that are not decided yet."""
+        return len(self._waiting) + (self._link.deliveries.qsize() if self._started else 0)
 
     def now_ms(self) -> int:
         """The coordinator's time."""
@@ -130,7 +156,7 @@ class Coordinator:
     async def run(self) -> None:
         """Work until cancelled. Raises what made it impossible: StoreFailed, LinkTakenOver."""
         assert self._failure is not None, "start first"
-        tasks = [asyncio.create_task(self._work()), asyncio.create_task(self._beacon())]
+        tasks = [asyncio.create_task(each) for each in (self._work(), self._beacon(), self._teller.run(self._link))]
         if self._sync_every_s:
             tasks.append(asyncio.create_task(self._syncer(self._sync_every_s)))
         try:
@@ -165,9 +191,15 @@ class Coordinator:
 
     async def _beacon(self) -> None:
         while True:
+            self.round_trip_s = await self._measured() if self._link.connected else -1.0
             await asyncio.sleep(STATUS_EVERY_S)
-            if self._link.connected:
-                self._announce()
+
+    async def _measured(self) -> float:
+        """Announce, and take the time until the broker has acknowledged it."""
+        begin = self._monotonic.monotonic_ns()
+        self._announce()
+        await self._link.flush()
+        return (self._monotonic.monotonic_ns() - begin) / 1e9
 
     async def _syncer(self, every_s: float) -> None:
         """For a durability of an interval: the last commit before a quiet time must reach the disk, too."""
@@ -211,7 +243,9 @@ class Coordinator:
         self.speaker.reply(reply, self.now_ms())
 
     async def _commit(self, records: Sequence[Record]) -> None:
+        begin = self._monotonic.monotonic_ns()
         await asyncio.get_running_loop().run_in_executor(self._disk, self._store.commit, records)
+        self.commits.observe((self._monotonic.monotonic_ns() - begin) / 1e9)
 
     async def _next_batch(self) -> list[Delivery]:
         """What arrived during the last commit; if nothing did, wait for something or for the next deadline."""
@@ -226,7 +260,7 @@ class Coordinator:
         return [waiting.popleft() for _ in range(min(len(waiting), BATCH_MAX))]
 
     def _idle_s(self) -> float:
-        if self.speaker.undeliverable:
+        if self.speaker.undeliverable or self.desk.unheard:
             return 0.0
         longest_s = SWEEP_S if self.keeper.restless else IDLE_S
         deadline = None if self.read_only else self.engine.next_deadline()
@@ -239,14 +273,15 @@ class Coordinator:
         # either, never after. Each delivery is a nanosecond later, for who came first is served first.
         now = self._decided_ns = max(self._decided_ns + 1, self._clock.now_ns())
         decided = self._pass_time(now)
-        for number, delivery in enumerate(batch):
+        changing = any(one.outcome is not None and one.outcome.touches_archive for one in decided)
+        waiting = deque(batch)
+        while waiting and not changing:  # the archive changes with the commit: whoever asks next must see it changed
+            delivery = waiting.popleft()
             self._decided_ns += 1
             outcome = self._decide(delivery, self._decided_ns)
             decided.append(_Decided(delivery=delivery, outcome=outcome))
-            if outcome is not None and outcome.touches_archive:
-                # The archive changes with the commit: whoever asks next must see it changed.
-                self._waiting.extendleft(reversed(batch[number + 1 :]))
-                break
+            changing = outcome is not None and outcome.touches_archive
+        self._waiting.extendleft(reversed(waiting))
         return decided
 
     def _pass_time(self, now: int) -> list[_Decided]:
@@ -261,12 +296,18 @@ class Coordinator:
         for push, text in self.speaker.undeliverable:
             outcomes.append(self.engine.undeliverable(push, text, now))
         self.speaker.undeliverable.clear()
+        outcomes += [self.engine.unheard(processid, executorid, now) for processid, executorid in self.desk.unheard]
+        self.desk.unheard.clear()
         deadline = self.engine.next_deadline()
         if deadline is not None and deadline <= now:
             outcomes.append(self.engine.tick(now))
         return [_Decided(delivery=None, outcome=outcome) for outcome in outcomes]
 
     def _decide(self, delivery: Delivery, now: int) -> Outcome | None:
+        if isinstance(delivery, Visit):
+            return self._handle(delivery.request, now)
+        if isinstance(delivery, HungUp):
+            return self.engine.hung_up(delivery.route, delivery.msgid, now)
         try:
             topic = self._topics.parse(delivery.topic)
         except ValueError:
@@ -283,6 +324,9 @@ class Coordinator:
             return None
         if isinstance(request, Reply):
             return Outcome(replies=(request,))
+        return self._handle(request, now)
+
+    def _handle(self, request: Request, now: int) -> Outcome:
         if self.read_only and self._would_change(request):
             return Outcome(replies=(_refused(request, Unavailable(f"The coordinator is read-only: {self.read_only}")),))
         outcome = self.engine.handle(request, now)

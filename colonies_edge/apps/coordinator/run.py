@@ -12,6 +12,7 @@ from typing import Literal
 from colonies_edge import __version__
 from colonies_edge.apps.coordinator.bytes_keeper import BytesKeeper
 from colonies_edge.apps.coordinator.coordinator import Coordinator
+from colonies_edge.apps.coordinator.serve_http import Http, serve_http
 from colonies_edge.apps.coordinator.serving import LOOPBACK, ServerTls, cut_off, enrolling, keep_renewed, listens
 from colonies_edge.apps.keys import keep_key
 from colonies_edge.apps.tls_folder import FOLDER as TLS_FOLDER
@@ -55,17 +56,20 @@ class Options:
     tls: Tls | None = None  # towards a broker of one's own
     settings: Settings = field(default_factory=Settings)
     file_quota: int = BLOB_QUOTA_BYTES  # of the files of one colony, in bytes
+    http: Http | None = None
+    home_assistant_prefix: str = ""  # where Home Assistant looks for devices; "" tells it nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
     """A coordinator that listens; `url` is where clients find its broker, `plain_url` where this machine's own programs
-    do without TLS, if it is not the same."""
+    do without TLS, if it is not the same. `http` is its gateway, "" if there is none."""
 
     coordinator: Coordinator
     url: str
     server_id: str
     plain_url: str = ""
+    http: str = ""
 
 
 @asynccontextmanager
@@ -94,6 +98,8 @@ async def coordinating(options: Options) -> AsyncIterator[Running]:
             message_bytes_max=options.message_bytes_max,
             keeper=BytesKeeper(options.data / BLOBS, quota=options.file_quota, settle_s=2 * sync_every_s),
             sync_every_s=sync_every_s,
+            home_assistant_prefix=options.home_assistant_prefix,
+            stamps_required=options.http is not None and options.http.stamps_required,
         )
         stack.push_async_callback(coordinator.stop)  # should the broker fail to start
         gc.disable()  # a hundred thousand rows that all stay: looking for garbage among them takes a third of the time
@@ -103,11 +109,19 @@ async def coordinating(options: Options) -> AsyncIterator[Running]:
             gc.enable()
         link, url, plain_url = await _link(options, coordinator, signer, stack)
         broker = BrokerUrl.parse(url)
-        coordinator.engine.reachable_at(Backend(type="mqtt", host=broker.host, port=broker.port, tls=broker.tls))
+        backends = [Backend(type="mqtt", host=broker.host, port=broker.port, tls=broker.tls)]
         stack.push_async_callback(coordinator.stop)  # before the broker ends: it still says goodbye
         await coordinator.start(link)
+        gateway, http = "", options.http
+        if http is not None:
+            gateway, backend = await serve_http(http, coordinator, options.data, options.message_bytes_max, stack)
+            backends.append(backend)
+        if any(tls is not None and tls.own for tls in (options.server_tls, http.tls if http is not None else None)):
+            renewing = keep_renewed(TlsFolder(options.data / TLS_FOLDER), lambda: coordinator.now_ms() * 1_000_000)
+            stack.callback(asyncio.create_task(renewing).cancel)
+        coordinator.engine.reachable_at(*backends)
         settle_interpreter()
-        yield Running(coordinator=coordinator, url=url, server_id=signer.identity, plain_url=plain_url)
+        yield Running(coordinator=coordinator, url=url, server_id=signer.identity, plain_url=plain_url, http=gateway)
 
 
 def settle_interpreter() -> None:
@@ -162,11 +176,7 @@ async def _embedded(
     await broker.start()
     stack.push_async_callback(broker.close)
     coordinator.on_strangers.append(cut_off(broker, coordinator))
-    tasks = [_forget(checker)]
-    if tls is not None and tls.own:
-        tasks.append(keep_renewed(TlsFolder(options.data / TLS_FOLDER), lambda: coordinator.now_ms() * 1_000_000))
-    for task in tasks:
-        stack.callback(asyncio.create_task(task).cancel)
+    stack.callback(asyncio.create_task(_forget(checker)).cancel)
     url = str(BrokerUrl(host=options.host, port=broker.ports[0], tls=tls is not None))
     plain = [str(BrokerUrl(host=LOOPBACK, port=port, tls=False)) for port in broker.ports[1:]]
     return broker.link(payload_bytes_max=reply_bytes_max), url, "".join(plain)

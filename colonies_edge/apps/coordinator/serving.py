@@ -1,4 +1,4 @@
-"""The embedded broker of a coordinator: where it listens, with which certificate, and the task that renews it."""
+"""Where the embedded broker of a coordinator listens, with which certificate, and the task that renews it."""
 
 from __future__ import annotations
 
@@ -51,11 +51,7 @@ def listens(host: str, port: int, tls: ServerTls | None, data: Path) -> tuple[Li
 
     if tls is None:
         return (Listen(host=host, port=port),)
-    certfile, keyfile = tls.certfile, tls.keyfile
-    if tls.own:
-        folder = TlsFolder(data / FOLDER)
-        make_sure(folder, host)
-        certfile, keyfile = str(folder.server_crt), str(folder.server_key)
+    certfile, keyfile = certificate_of(tls, host, data)
     secure = Listen(
         host=host,
         port=port,
@@ -66,6 +62,15 @@ def listens(host: str, port: int, tls: ServerTls | None, data: Path) -> tuple[Li
     )
     plain = () if tls.plain_port is None else (Listen(host=LOOPBACK, port=tls.plain_port),)
     return (secure, *plain)
+
+
+def certificate_of(tls: ServerTls, host: str, data: Path) -> tuple[str, str]:
+    """The files of the certificate and its key; our own are made or renewed. Raises what certificates raise."""
+    if not tls.own:
+        return tls.certfile, tls.keyfile
+    folder = TlsFolder(data / FOLDER)
+    make_sure(folder, host)
+    return str(folder.server_crt), str(folder.server_key)
 
 
 def make_sure(folder: TlsFolder, host: str) -> None:
