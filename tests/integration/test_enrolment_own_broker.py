@@ -63,7 +63,9 @@ class Site:
 
     def start_broker(self) -> None:
         config = self.folder / "running.conf"
-        config.write_text((self.files / "mosquitto.conf").read_text() + f"\nlog_type information\nuser {getpass.getuser()}\n")
+        config.write_text(
+            (self.files / "mosquitto.conf").read_text() + f"\nlog_type information\nuser {getpass.getuser()}\n"
+        )
         assert MOSQUITTO is not None
         self._broker = subprocess.Popen([MOSQUITTO, "-c", str(config)], stderr=subprocess.PIPE)
         assert self._broker.stderr is not None

@@ -15,7 +15,7 @@ from colonies_edge.apps.cli.exits import Failed
 from colonies_edge.apps.cli.numbers import identity
 from colonies_edge.apps.cli.session import Session
 from colonies_edge.apps.config import VARIABLES, read_devenv, write_devenv
-from colonies_edge.protocol.errors import ColoniesError, NoConnection, UsageError
+from colonies_edge.protocol.errors import ColoniesError, Forbidden, NoConnection, UsageError
 
 if TYPE_CHECKING:
     from colonies_edge.apps.executor.settings import ExecutorSettings
@@ -32,6 +32,7 @@ async def rotate_key(session: Session) -> int:
     from colonies_edge.client.outbox import LOCK
 
     config = session.config
+    _require_kept(session)
     settings = gather(config)
     name = settings.registration.executorname
     if settings.signer.identity != _kept(settings.folder / KEY_FILE):
@@ -50,6 +51,19 @@ async def rotate_key(session: Session) -> int:
     _keep_address(session, settings, following)
     told = {"executorname": name, "before": before, "executorid": after}
     return session.done(told, f"Executor {name} has another key and is now {after}")
+
+
+def _require_kept(session: Session) -> None:
+    """Before anything is made for a name that was only mistyped."""
+    from colonies_edge.apps.executor.settings import KEY_FILE, executor_folder
+
+    config = session.config
+    name = config.executorname
+    if not name or config.executor_prvkey:
+        return
+    folder = executor_folder(Path(config.data_dir), config.need("colonyname"), name)
+    if not (folder / KEY_FILE).exists():
+        raise UsageError(f"executor {name} has no key in {folder}: is it another name, or another folder (--data)?")
 
 
 def _next_endpoint(session: Session, settings: ExecutorSettings) -> Endpoint | None:
@@ -136,6 +150,7 @@ async def _change(settings: ExecutorSettings, following: Endpoint) -> str:
     from colonies_edge.client.client import AsyncClient
     from colonies_edge.client.folder_lock import FolderLock
     from colonies_edge.client.outbox import LOCK
+    from colonies_edge.transports.ports import NotAdmitted
 
     def connect(signer: Signer) -> AsyncClient:
         endpoint = settings.endpoint if signer.identity == settings.signer.identity else following
@@ -144,6 +159,11 @@ async def _change(settings: ExecutorSettings, following: Endpoint) -> str:
     lock = FolderLock(settings.folder / LOCK)
     try:
         return (await settle(Keys(settings.folder), settings.signer, connect)).identity
+    except (NotAdmitted, Forbidden) as error:
+        name = settings.registration.executorname
+        raise Failed(
+            f"executor {name} is not in the colony any more, so its key cannot be changed ({error})"
+        ) from error
     finally:
         lock.release()
 

@@ -75,8 +75,8 @@ async def serve(
 ) -> None:
     """Work until told to stop. `rekeyed` hears of another key, also before the worker is made. Raises UsageError (the
     outbox is in use) and what no retry can help."""
-    stopping.bind()
     outbox = Outbox(settings.folder)
+    stopping.bind()  # not before: a wish for somebody who could not begin would go to a loop that is closed
     try:
         for note in outbox.notes:
             _log.warning("%s", note)
