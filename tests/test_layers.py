@@ -35,7 +35,10 @@ DOORS: dict[str, tuple[tuple[str, ...], str]] = {
     "amqtt": (("transports/broker*.py",), "use transports.broker.EmbeddedBroker"),
     "tinydb": (("storage/*",), "use the Store port of engine/ports.py"),
     "sqlite3": (("storage/*",), "use the Store or History port of engine/ports.py"),
-    "cryptography": (("apps/certificates.py",), "use apps.certificates; for signatures, colonies_edge.crypto"),
+    "cryptography": (
+        ("apps/certificates.py", "apps/key_encryption.py"),
+        "use apps.certificates or apps.keys; for signatures, colonies_edge.crypto",
+    ),
     "coincurve": (("crypto/native.py",), "use colonies_edge.crypto.identity"),
     "starlette": (("transports/http_gateway*.py",), "use transports.http_gateway.HttpGateway"),
     "uvicorn": (("transports/http_gateway*.py",), "use transports.http_gateway.HttpGateway"),
