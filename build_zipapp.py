@@ -41,6 +41,8 @@ COORDINATOR_PARTS = (
     "apps/cli/coordinator*",
     "apps/cli/demo*",
     "apps/cli/dev*",
+    "apps/cli/doctor_data*",
+    "apps/cli/doctor_services*",
     "apps/cli/ledger*",
     "apps/dashboard*",
     "apps/dev*",

@@ -154,7 +154,7 @@ config
 version
 dev --port 1 --data d
 demo
-doctor
+doctor --data d --fix
 coordinator start --mqtt mqtt://h:1 --data d
 coordinator check --data d
 install coordinator --broker embedded --listen 127.0.0.1:1 --dry-run --root r --service-manager none
