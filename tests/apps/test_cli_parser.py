@@ -154,7 +154,7 @@ config
 version
 dev --port 1 --data d
 demo
-doctor
+doctor --data d --fix
 coordinator start --mqtt mqtt://h:1 --data d
 coordinator start --listen 0.0.0.0:1 --retention off --sync-ms 5 --message-kib 5 --file-quota 1G --serverprvkey k
 database create --data d --serverprvkey k
