@@ -1,4 +1,4 @@
-"""Devices that enrol themselves with a token of the colony's owner (`PROTOCOL.md` 13): once, and as what."""
+"""Devices that enrol themselves with a token of the colony's owner (`PROTOCOL.md` 14): once, and as what."""
 
 from collections.abc import Mapping
 from dataclasses import replace

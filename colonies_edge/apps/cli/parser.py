@@ -45,6 +45,9 @@ GROUPS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "doctor": ("doctor", "find out why something does not work"),
         "config": ("config", "settings, and where each came from"),
         "completion": ("completion", "scripts with which a shell completes commands and flags"),
+        "install": ("install", "make a service of this machine: coordinator, executor or bridge"),
+        "upgrade": ("upgrade", "put a newer program in the installed one's place, with the way back"),
+        "uninstall": ("uninstall", "take installed services away; data stays"),
         "version": ("version", "version of this program"),
     }
 )

@@ -48,6 +48,7 @@ def retention_of(config: Config, given: int | None) -> int | None:
         raise UsageError(f"{config.describe('retention_policy')}: {error}") from None
 
 
+DATA_FLAG = flag("--data", metavar="DIR", help="where everything is kept (.colonies-edge/coordinator)")
 HTTP_FLAGS = (
     flag(
         "--http",
@@ -80,7 +81,7 @@ START_SETTINGS = (
     "prvkey",
 )
 START_FLAGS = (
-    flag("--data", metavar="DIR", help="where everything is kept (.colonies-edge/coordinator)"),
+    DATA_FLAG,
     flag(
         "--listen",
         type=listen_address,
