@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import threading
 from pathlib import Path
@@ -208,6 +210,57 @@ def test_the_owner_approves_and_removes_and_others_are_told_how(tmp_path: Path) 
         browser.click("td.actions button", "Remove")
         browser.click("dialog button", "Remove")
         browser.until_text("No executor fits")
+        assert browser.problems == []
+
+
+def test_the_owner_pauses_the_colony_and_resumes_it(tmp_path: Path) -> None:
+    with dashboard(tmp_path) as (colony, browser):
+        signed_in(colony, browser, owner=True)
+        browser.click("button", "Pause assignments")
+        browser.click("dialog button", "Pause")
+        browser.until_text("Nothing is assigned")
+        assert colony.do(colony.me, "getpausestatusmsg", colonyname="lab")["ispaused"] is True
+        browser.click("button", "Resume assignments")
+        browser.until("!document.querySelector('main').textContent.includes('Nothing is assigned')")
+        assert colony.do(colony.me, "getpausestatusmsg", colonyname="lab")["ispaused"] is False
+        assert browser.problems == []
+
+
+def test_a_file_is_downloaded_whole_and_checked(tmp_path: Path) -> None:
+    content = bytes(range(256)) * 1_200  # three parts
+    sha256 = hashlib.sha256(content).hexdigest()
+    with dashboard(tmp_path) as (colony, browser):
+        blob = {"colonyname": "lab", "sha256": sha256, "size": len(content)}
+        for offset in range(0, len(content), 131_072):
+            data = base64.b64encode(content[offset : offset + 131_072]).decode()
+            colony.do(colony.me, "putblobmsg", **blob, offset=offset, data=data)
+        file = {"colonyname": "lab", "label": "/a", "name": "b.bin", "size": len(content), "checksum": sha256}
+        stored = {"protocol": "blob", "s3object": {"object": sha256}}
+        colony.do(colony.me, "addfilemsg", file={**file, "checksumalg": "SHA256", "ref": stored})
+        signed_in(colony, browser)
+        browser.go("#/files?label=%2Fa&name=b.bin", "Files")
+        browser.until_text("with the coordinator")
+        browser.run("URL.createObjectURL = (blob) => { window.got = blob; document.title = 'got'; return '#/files'; }")
+        browser.click("td.actions button", "Download")
+        browser.until("window.got")
+        got = browser.run(
+            "got.arrayBuffer().then((b) => btoa(String.fromCharCode(...new Uint8Array(b).slice(0, 999))))"
+        )
+        assert base64.b64decode(got) == content[:999]
+        assert browser.run("window.got.size") == len(content)
+        assert browser.problems == []
+
+
+def test_a_blueprint_is_shown_with_what_it_wants(tmp_path: Path) -> None:
+    with dashboard(tmp_path) as (colony, browser):
+        furnish(colony, Worker(colony))
+        signed_in(colony, browser)
+        browser.go("#/blueprints", "Blueprints")
+        browser.click("td.actions button", "Show")
+        browser.until_text('"level": 1', "pre")
+        browser.click("td.actions button", "Reconcile")
+        browser.until_text("being reconciled", "#notices")
+        assert browser.run("window.attacked") is None
         assert browser.problems == []
 
 

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 from colonies_edge.apps.dashboard import pages
 from colonies_edge.crypto.identity import Signer
+from tests.support.blueprints import definition, lamp
 from tests.support.browser import Browser
 from tests.support.http_colony import HttpColony, spec
 
@@ -110,4 +111,7 @@ def furnish(colony: HttpColony, worker: Worker) -> dict[str, str]:
     file = {"colonyname": "lab", "label": "/pictures/oak", "name": "oak.jpg", "size": 1_234_567, "checksum": "ab" * 32}
     colony.do(colony.me, "addfilemsg", file={**file, "checksumalg": "SHA256", "ref": stored})
     colony.do(colony.me, "createsnapshotmsg", colonyname="lab", label="/pictures", name="then")
+    colony.do(colony.owner, "addblueprintdefinitionmsg", blueprintdefinition=definition(schema=None))
+    blueprint = {**lamp(), "spec": {"level": 1, "note": ATTACK}}
+    colony.do(colony.me, "addblueprintmsg", blueprint=blueprint)
     return {"process": done["processid"], "graph": graph["processgraphid"]}

@@ -177,7 +177,7 @@ class App {
     if (!this.names.size || (missing && !this.names.has(missing))) {
       const executors = await page.call("getexecutorsmsg", { colonyname: this.session.colony });
       this.names = new Map(executors.map((one) => [one.executorid, one.executorname]));
-      if (missing && !this.names.has(missing)) this.names.set(missing, missing.slice(0, 8));
+      if (missing && !this.names.has(missing)) this.names.set(missing, ""); // gone: nobody needs to be asked again
     }
     return this.names;
   }

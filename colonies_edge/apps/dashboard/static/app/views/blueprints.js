@@ -1,6 +1,6 @@
 // Blueprints: what should be, and what is.
-import { h } from "../dom.js";
-import { fill } from "../dom.js";
+import { fill, h } from "../dom.js";
+import { when } from "../format.js";
 import { Table, action, pre, section } from "../parts.js";
 
 export async function show(page) {
@@ -11,7 +11,7 @@ export async function show(page) {
       { name: "Kind", cell: (row) => row.kind },
       { name: "Location", cell: (row) => row.metadata.locationname || "" },
       { name: "Generation", cell: (row) => row.metadata.generation ?? "", kind: "number" },
-      { name: "Changed", cell: (row) => row.metadata.updatedat || "" },
+      { name: "Changed", cell: (row) => when(row.metadata.updatedAt) },
       { name: "", cell: (row) => buttons(row), kind: "actions" },
     ],
     { caption: "Blueprints", key: (row) => row.blueprintid, none: "There are no blueprints. `colonies-edge blueprint add` makes one." },

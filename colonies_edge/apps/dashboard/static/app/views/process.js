@@ -3,7 +3,8 @@ import { fill, h } from "../dom.js";
 import { RUNNING, STATES, WAITING, absolute, duration, ms, now, when } from "../format.js";
 import { Table, action, badge, confirmed, copyable, empty, facts, idLink, link, pre, section } from "../parts.js";
 
-const LOG_S = 2, LOG_COUNT = 500, LOG_ROWS_MAX = 5000;
+const LOG_S = 2, LOG_COUNT = 500;
+const LOG_ROWS_MAX = 10000; // as many as a process may have
 const KINDS = ["input", "output", "error", "environment"];
 
 export async function show(page) {
@@ -12,10 +13,10 @@ export async function show(page) {
   const log = new Log(page, id);
   const channels = new Channels(page, id);
   let row = await page.call("getprocessmsg", { processid: id });
-  const names = await page.app.executorNames(page, row.assignedexecutorid);
+  let names = await page.app.executorNames(page, row.assignedexecutorid);
 
   const draw = () => {
-    const owner = names.get(row.assignedexecutorid) || row.assignedexecutorid.slice(0, 8);
+    const owner = names.get(row.assignedexecutorid) || "";
     fill(head, page.heading(row.spec.funcname || "Process", badge(row.state), ...actions(page, row)));
     fill(line, bar(row));
     fill(body, life(row, owner, line), outcome(row), h("div.columns", asked(row), conditions(row)), family(row), attributes(row));
@@ -27,7 +28,7 @@ export async function show(page) {
   page.subscribe("subscribeprocessmsg", { processid: id, executortype: "", states: [0, 1, 2, 3, 4] }, async (value, kind) => {
     if (kind === "error" || JSON.stringify(value) === JSON.stringify(row) || value.processid !== id) return;
     row = value;
-    await page.app.executorNames(page, row.assignedexecutorid).catch(() => {});
+    names = await page.app.executorNames(page, row.assignedexecutorid).catch(() => names);
     draw();
     log.more().catch((error) => page.app.failed(error, { quiet: true }));
   });
@@ -96,7 +97,7 @@ function life(row, owner, line) {
     h("ol.steps", step("submitted", submitted), waiting ? null : step("started", started), waiting || running ? null : step(STATES[row.state], ended)),
     facts([
       ["Process", copyable(row.processid)],
-      ["Executor", row.assignedexecutorid && link(`/executor/${encodeURIComponent(owner)}`, owner)],
+      ["Executor", owner ? link(`/executor/${encodeURIComponent(owner)}`, owner) : row.assignedexecutorid && h("code", {}, row.assignedexecutorid)],
       ["Initiator", row.initiatorname],
       ["Retries", row.retries ? `${row.retries} of ${row.spec.maxretries < 0 ? "any number" : row.spec.maxretries}` : ""],
       ["Waits for", waiting && row.waitforparents ? "its parents in the workflow" : ""],
