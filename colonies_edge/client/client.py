@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -241,9 +241,9 @@ class AsyncClient(MemberCalls, ProcessCalls, FileCalls, WorkflowCalls, ScheduleC
         """The process when it has come to an end, whichever. Raises WaitTimeout."""
         return await self._watching.wait(process, timeout_s)
 
-    async def submit_func_spec(self, spec: Any) -> Process:
+    async def submit_func_spec(self, spec: Any, *, inputs: Sequence[Any] = (), msgid: str = "") -> Process:
         mark = self._watching.mark()
-        process = await super().submit_func_spec(spec)
+        process = await super().submit_func_spec(spec, inputs=inputs, msgid=msgid)
         self._watching.submitted(process, mark)
         return process
 

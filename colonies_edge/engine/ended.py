@@ -1,4 +1,4 @@
-"""Everything that has ended, page by page in the order of its end: for who mirrors a colony and may be away for weeks."""
+"""What has ended, page by page in the order of its end: for who mirrors a colony and may be away for weeks."""
 
 import re
 from typing import Any
