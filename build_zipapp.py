@@ -43,9 +43,12 @@ COORDINATOR_PARTS = (
     "apps/cli/dev*",
     "apps/cli/ledger*",
     "apps/dashboard*",
+    "apps/bridge*",
+    "apps/cli/bridge*",
     "apps/dev*",
     "protocol/cron_expression*",
     "protocol/durations*",
+    "transports/http_caller*",
     "transports/loopback*",
     "transports/mailbox*",
 )

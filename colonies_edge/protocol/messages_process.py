@@ -42,7 +42,7 @@ class GetProcess(Stamp):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetProcesses(Stamp):
-    """Processes in one state. With `after` ("0:", later the end in nanoseconds, a colon and the id of the last one) those
+    """Processes in one state. With `after` ("0:", later the end in ns, a colon and the id of the last one) those
     that have ended, by their end, oldest first; a state of -1 means every end."""
 
     msgtype: ClassVar[str] = "getprocessesmsg"

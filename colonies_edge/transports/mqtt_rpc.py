@@ -56,6 +56,7 @@ class RpcCaller:
         self.status: CoordinatorStatus | None = None
         self.epoch = ""
         self.dropped: Counter[str] = Counter()
+        self.honours_msgids = True  # only coordinators of this kind speak MQTT
         self.clock = clock or PartyClock()
         self.link = link
         self._topics = topics
@@ -78,6 +79,11 @@ class RpcCaller:
             EVENT: self._on_event,
             ASSIGN: self._on_pushed,
         }
+
+    @property
+    def on_connect(self) -> list[Callable[[], None]]:
+        """The link has another connection, and is subscribed again."""
+        return self.link.on_connect
 
     # -- opening and closing
 
@@ -114,6 +120,9 @@ class RpcCaller:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
+
+    async def greet(self) -> None:
+        """Its status says what it is."""
 
     def presence(self, state: str) -> Will:
         """This connection's signed presence: topic, body, and that it is retained."""
