@@ -42,15 +42,19 @@ COORDINATOR_PARTS = (
     "apps/cli/demo*",
     "apps/cli/dev*",
     "apps/cli/ledger*",
+    "apps/cli/tls*",
     "apps/dashboard*",
     "apps/bridge*",
     "apps/cli/bridge*",
     "apps/dev*",
+    "apps/tls_folder*",
     "protocol/cron_expression*",
     "protocol/durations*",
     "transports/http_caller*",
     "transports/loopback*",
     "transports/mailbox*",
+    "transports/certificate_files*",
+    "transports/own_addresses*",
 )
 # Commands of people, who sit at a computer with the whole file; what a device is asked for stays.
 PEOPLES_PARTS = (

@@ -24,6 +24,8 @@ VARIABLES: Mapping[str, str] = MappingProxyType(
     {
         "mqtt": "COLONIES_MQTT",
         "mqtt_ca": "COLONIES_MQTT_CA",
+        "mqtt_cert": "COLONIES_MQTT_CERT",
+        "mqtt_key": "COLONIES_MQTT_KEY",
         "serverid": "COLONIES_SERVER_ID",
         "colonyname": "COLONIES_COLONY_NAME",
         "prvkey": "COLONIES_PRVKEY",
@@ -53,6 +55,8 @@ class Config:
 
     mqtt: str = ""
     mqtt_ca: str = ""
+    mqtt_cert: str = ""
+    mqtt_key: str = ""
     serverid: str = ""
     colonyname: str = ""
     prvkey: str = ""
@@ -118,12 +122,21 @@ def load(
 
 
 def tls_of(config: Config, *, believe_any: bool = False) -> Tls | None:
-    """How to check a broker that is reached by TLS; None leaves it to the system's authorities. Raises UsageError."""
+    """How to check a broker that is reached by TLS, and what to show it; None leaves it to the system's authorities.
+    Raises UsageError."""
     from colonies_edge.transports.mqtt_socket import Tls  # loads asyncio, which most commands can do without
 
-    if config.mqtt_ca and not Path(config.mqtt_ca).is_file():
-        raise UsageError(f"{config.describe('mqtt_ca')} names no file: {config.mqtt_ca}")
-    return Tls(cafile=config.mqtt_ca, insecure=believe_any) if config.mqtt_ca or believe_any else None
+    for name in ("mqtt_ca", "mqtt_cert", "mqtt_key"):
+        path: str = getattr(config, name)
+        if path and not Path(path).is_file():
+            raise UsageError(f"{config.describe(name)} names no file: {path}")
+    if config.mqtt_key and not config.mqtt_cert:
+        raise UsageError(
+            f"{config.describe('mqtt_key')} is a key without its certificate: set {VARIABLES['mqtt_cert']}"
+        )
+    if not (config.mqtt_ca or config.mqtt_cert or believe_any):
+        return None
+    return Tls(cafile=config.mqtt_ca, certfile=config.mqtt_cert, keyfile=config.mqtt_key, insecure=believe_any)
 
 
 def with_address(url: str, host: str | None, port: int | None) -> str:

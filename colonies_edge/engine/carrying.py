@@ -8,7 +8,7 @@ from colonies_edge.engine.access import Memory, is_member
 from colonies_edge.engine.answers import Answers
 from colonies_edge.engine.live import Live
 from colonies_edge.engine.offers import Poll
-from colonies_edge.engine.outcome import Answer, Aside, Event, Kind, Outcome, Push, Record, Reply, Request, Write
+from colonies_edge.engine.outcome import Answer, Aside, Event, Kind, Outcome, Push, Record, Reply, Request, Route, Write
 from colonies_edge.engine.ports import NO_SHELF, History, Settings, Shelf
 from colonies_edge.engine.step import GraphView, Later, ProcessView, Retyped, Step
 from colonies_edge.engine.tables import Tables
@@ -31,6 +31,7 @@ class Saying:
         self.events: list[Event] = []
         self.faults: list[Exception] = []
         self.asides: list[Aside] = []
+        self.ended: list[Route] = []
 
     def outcome(self) -> Outcome:
         return Outcome(
@@ -40,6 +41,7 @@ class Saying:
             events=tuple(self.events),
             faults=tuple(self.faults),
             asides=tuple(self.asides),
+            ended=tuple(self.ended),
         )
 
 
@@ -64,7 +66,7 @@ class Carrier:
             action()
         if request is not None and answer is not None:
             self._reply(request, step.msgid, answer, saying)
-            if memory is not Memory.NONE:
+            if memory is not Memory.NONE and request.stamped:
                 self._answers.remember(request.caller, step.msgid, answer, live.steady)
         self._follow(step, saying)
         settle(step)
@@ -122,7 +124,8 @@ class Carrier:
             self.tables.heard[poll.seeker.executorid] = now
             answer = Answer(payloadtype=poll.request.payloadtype, error=False, processid=row.processid)
             self._reply(poll.request, step.msgid, answer, saying)
-            self._answers.remember(poll.request.caller, step.msgid, answer, self._live.steady)
+            if poll.request.stamped:
+                self._answers.remember(poll.request.caller, step.msgid, answer, self._live.steady)
             saying.records.append(self._record(now, step.draft.writes, poll.request, step.msgid, answer))
 
     def _end_poll(self, key: str, error: ColoniesError, saying: Saying) -> None:
@@ -143,6 +146,7 @@ class Carrier:
         live.changed.clear()
         saying.events += news_of_graphs(live, saying.records)
         saying.events += channels.farewells(live)
+        saying.ended += live.subscriptions.take_ended()
 
     def _refuse(
         self, request: Request, msgid: str, error: ColoniesError, saying: Saying, memory: Memory = Memory.NONE
@@ -151,7 +155,7 @@ class Carrier:
         self._reply(request, msgid, answer, saying)
         if memory is Memory.DURABLE:
             saying.records.append(self._record(self._now(), (), request, msgid, answer))
-        if memory is not Memory.NONE:
+        if memory is not Memory.NONE and request.stamped:
             self._answers.remember(request.caller, msgid, answer, self._live.steady)
 
     def _now(self) -> int:
@@ -163,7 +167,7 @@ class Carrier:
             time_ns=now,
             writes=tuple(writes),
             caller=request.caller,
-            msgid=msgid,
+            msgid=msgid if request.stamped else "",  # as in the envelope: the proof compares them
             envelope=request.envelope,
             answer=answer,
         )

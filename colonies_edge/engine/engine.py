@@ -29,7 +29,7 @@ from colonies_edge.engine import (
 from colonies_edge.engine.access import RULES, Memory, Role, Rule, authorise, memory_of
 from colonies_edge.engine.carrying import Carrier, Saying, answer_of
 from colonies_edge.engine.live import SECOND
-from colonies_edge.engine.outcome import Aside, Kind, Outcome, Push, Record, Request, Write
+from colonies_edge.engine.outcome import Aside, Kind, Outcome, Push, Record, Request, Route, Write
 from colonies_edge.engine.retiring import retire
 from colonies_edge.engine.rows import ClockStep, PresenceRow, ProcessRow, ServerRow
 from colonies_edge.engine.step import ASIDE, Handler, Step
@@ -88,7 +88,7 @@ class Engine(Carrier):
                 self.tables.apply(write)
                 if write.table == "clock":
                     self._answers.shift(write.row.by_ns)
-            if record.answer is not None:
+            if record.answer is not None and record.msgid:
                 self._answers.forget_old(record.time_ns)  # as it was then: the same msgid may have come back much later
                 self._answers.remember(record.caller, record.msgid, record.answer, record.time_ns)
         self.tables.observers.append(live.observe)
@@ -168,7 +168,7 @@ class Engine(Carrier):
                 if request.caller in self.tables.away:
                     saying = self._welcome_back(request.caller, now)
                 msgid = message.msgid if request.stamped else msgid
-                if rule.memory is not Memory.NONE and self._repeat(request, msgid, saying):
+                if rule.memory is not Memory.NONE and request.stamped and self._repeat(request, msgid, saying):
                     return saying.outcome()
         except ColoniesError as error:
             self._refuse(request, msgid, error, saying)
@@ -300,6 +300,24 @@ class Engine(Carrier):
             live.leases.shorten(processid, conn, live.after(self.settings.grace_s))
         live.offers.withdraw(executorid)
         return Outcome()
+
+    def hung_up(self, route: Route, msgid: str, now: int) -> Outcome:
+        """Who called on this connection went away: its long poll `msgid` and its subscriptions end unanswered."""
+        live = self._live
+        live.begin(now)
+        live.offers.end(f"{route.party}/{msgid}")
+        live.subscriptions.end_all(route)
+        live.subscriptions.take_ended()
+        return Outcome()
+
+    def unheard(self, processid: str, executorid: str, now: int) -> Outcome:
+        """A pulled assignment reached nobody, as the caller had left: back to the queue, no retry counted (4.7.6)."""
+        self._live.begin(now)
+        step = Step(self._live, self._history, now)
+        row = self.tables.processes.get(processid)
+        if row is not None and row.state is State.RUNNING and row.assignedexecutorid == executorid:
+            lifecycle.give_back(step, row)
+        return self._carry_out(step, Saying())
 
     def undeliverable(self, push: Push, text: str, now: int) -> Outcome:
         """An assignment cannot be sent to anybody: the process fails instead of going round for ever."""

@@ -98,6 +98,16 @@ BLOB_UNNAMED_KEEP_S = 3_600  # bytes that are whole but that no file names yet: 
 BLOB_WAITING_MAX = 64  # requests about bytes that wait for the disk, up to 0.5 MB each; others come again
 BLOB_DISK_RESERVE_BYTES = 268_435_456  # what uploads leave of the disk: the journal must always fit
 
+# --- HTTP gateway ----------------------------------------------------------------------------------------------------
+HTTP_CONNECTIONS_MAX = 4_096  # a thousand long polls, some hundred websockets, and as much again; 20 KiB each
+HTTP_HEAD_BYTES_MAX = 16_384  # browsers send up to 8 KiB of headers
+HTTP_HEAD_S = 10  # upstream's; who needs longer for a few hundred bytes holds connections open on purpose
+HTTP_BODY_S = 60  # the largest message over 4 KiB/s
+HTTP_IDLE_S = 120  # upstream's; a connection that is kept alive saves a new handshake over TLS
+WEBSOCKET_PING_S = 30  # a peer that vanished is found within two of them
+WEBSOCKET_SILENT_S = 60  # without any subscription: nobody opens a socket to listen to nothing
+WEBSOCKET_BACKLOG_MAX = 1_000  # events waiting for one client; upstream drops after 100, we close: that is noticed
+
 # --- history ---------------------------------------------------------------------------------------------------------
 FINISHED_IN_MEMORY_MAX = 5_000  # about 2 KiB each: 10 MB of the 45 MB that an idle coordinator may use
 FINISHED_KEEP_S = 3_600  # waiting clients read their result within the hour from memory; later reads use the archive

@@ -40,7 +40,7 @@ class EmbeddedBroker:
         self.ports: tuple[int, ...] = ()
 
     async def start(self) -> None:
-        """Listen. Raises OSError when an address is taken or a certificate cannot be read."""
+        """Listen. Raises OSError when an address is taken, UsageError for certificates that cannot be used."""
         core = Core(
             router=self._router,
             admit=self._admit,

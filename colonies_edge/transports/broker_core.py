@@ -26,6 +26,7 @@ from colonies_edge.transports import mqtt_packets as packets
 from colonies_edge.transports.admission import Access, Admission, Credentials
 from colonies_edge.transports.broker_connection import Client, Confinement, Connection
 from colonies_edge.transports.broker_gate import Gate
+from colonies_edge.transports.certificate_files import CertificateFiles
 from colonies_edge.transports.mailbox import Mailbox
 from colonies_edge.transports.router import Message, Router
 
@@ -43,7 +44,8 @@ class Listen:
     port: int = 1883
     certfile: str = ""
     keyfile: str = ""
-    cafile: str = ""  # of client certificates, which are asked for and not demanded
+    cafile: str = ""  # the authority of client certificates, which are asked for
+    clients_demanded: bool = False  # and insisted on
 
 
 # Turns of the loop in which aborted transports, TLS over TCP, close their sockets; a loop that ends before leaks them.
@@ -81,13 +83,12 @@ class Core(Broker):
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def listen(self, wanted: Listen) -> int:
-        """Before `start`. Returns the port; raises OSError when it is taken, or the certificate cannot be read."""
+        """Before `start`. Returns the port; raises OSError when it is taken, UsageError for unusable certificates."""
         context = None
         if wanted.certfile:
-            config = ListenerConfig(
-                ssl=True, certfile=wanted.certfile, keyfile=wanted.keyfile, cafile=wanted.cafile or None
-            )
-            context = self._create_ssl_context(config)
+            demanded = wanted.clients_demanded
+            files = CertificateFiles(wanted.certfile, wanted.keyfile, clients=wanted.cafile, demanded=demanded)
+            context = files.context
         name = f"{wanted.host}:{wanted.port}:{len(self._servers)}"
         kind = ListenerType("tcp")
         instance = await self._create_server_instance(name, kind, wanted.host, wanted.port, context)
@@ -155,7 +156,7 @@ class Core(Broker):
         _set_options(writer)
         try:
             session = await self._read_connect(reader, writer)
-            client = self._let_in(session, address)
+            client = self._let_in(session, address, _certified(writer))
         except _Refused as refused:
             self._gate.note_failure(address, now_s)
             _log.info("refused a connection from %s: %s", address, refused)
@@ -176,7 +177,7 @@ class Core(Broker):
         _, session = await asyncio.wait_for(read, CONNECT_S)
         return session
 
-    def _let_in(self, session: Session, address: str) -> Client:
+    def _let_in(self, session: Session, address: str, certified: str) -> Client:
         """Raises _Refused. Whoever gets through is counted at the gate."""
         client_id = session.client_id or ""
         admission = self._admit(
@@ -185,6 +186,7 @@ class Core(Broker):
                 password=session.password or "",
                 client_id=client_id,
                 address=address,
+                certified=certified,
             )
         )
         if admission.access is Access.REFUSED:
@@ -274,6 +276,13 @@ class Core(Broker):
     @property
     def session_count(self) -> int:
         return len(self._clients) + sum(1 for name in self._lasting if name not in self._clients)
+
+
+def _certified(writer: asyncio.StreamWriter) -> str:
+    """The common name of the client certificate that was checked in the handshake, "" when none was shown."""
+    certificate = writer.get_extra_info("peercert") or {}
+    names = [value for attributes in certificate.get("subject", ()) for key, value in attributes if key == "commonName"]
+    return names[0] if len(names) == 1 else ""
 
 
 def _set_options(writer: asyncio.StreamWriter) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from colonies_edge.apps import config
 from colonies_edge.apps.coordinator.run import Options, Running, coordinating
+from colonies_edge.apps.coordinator.serve_http import Http
 from colonies_edge.apps.executor import Executor, OsExecutor, os_executor
 from colonies_edge.apps.sdk import Client
 from colonies_edge.client.client import AsyncClient, Endpoint
@@ -29,7 +30,9 @@ ROOT = Path(__file__).resolve().parents[2]
 class LiveColony:
     """Server, colony `lab` and user `me`, each with a key. `stop` and `start` again: nothing is lost."""
 
-    def __init__(self, folder: Path, *, mqtt: str = "", settings: Settings | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, mqtt: str = "", settings: Settings | None = None, http: Http | None = None
+    ) -> None:
         self.folder = folder
         self.server_prvkey, self.colony_prvkey, self.prvkey = (new_private_key(entropy(32)) for _ in range(3))
         self.serverid = identity_of(self.server_prvkey)
@@ -41,6 +44,7 @@ class LiveColony:
             port=port,
             server_prvkey=self.server_prvkey,
             settings=settings or Settings(),
+            http=http,
         )
         self._thread: threading.Thread | None = None
         self._end: Callable[[], None] = lambda: None

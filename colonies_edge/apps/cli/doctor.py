@@ -14,7 +14,7 @@ from colonies_edge.apps.cli.console import Console
 from colonies_edge.apps.cli.exits import FAILED, NO_CONNECTION, SUCCESS
 from colonies_edge.apps.cli.session import Session
 from colonies_edge.apps.cli.table import Cell, Column
-from colonies_edge.apps.config import SECRETS, VARIABLES, devenv_path, display
+from colonies_edge.apps.config import SECRETS, VARIABLES, devenv_path, display, tls_of
 from colonies_edge.crypto.identity import InvalidKey, backend_name, identity_of
 from colonies_edge.protocol.errors import ColoniesError, NoConnection, UsageError
 from colonies_edge.protocol.limits import FRESHNESS_S
@@ -22,6 +22,10 @@ from colonies_edge.protocol.limits import FRESHNESS_S
 OK, WARNING, PROBLEM = "ok", "warning", "problem"
 _TONES = {OK: "green", WARNING: "yellow", PROBLEM: "red"}
 _CLOCK_WARNING_S = 5  # above this a person comparing logs of two machines is misled
+
+_CERTIFICATE_WARNING_DAYS = (
+    30  # our own is renewed a third of a year before its end; what is left here has been forgotten
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +144,9 @@ async def there(session: Session) -> AsyncIterator[Finding]:
         )
         return
     yield Finding(about="broker", verdict=OK, sentence=f"{without_password(config.mqtt)} accepts the connection")
+    tls = await _certificate(session)
+    if tls is not None:
+        yield tls
     try:
         await session.ask("versionmsg", topic_colony="_")
     except (NoConnection, ColoniesError) as error:
@@ -156,6 +163,30 @@ async def there(session: Session) -> AsyncIterator[Finding]:
     if offset_ms is not None:
         yield _clock(offset_ms)
     yield await _membership(session)
+
+
+async def _certificate(session: Session) -> Finding | None:
+    """How long the broker's certificate is still good for, before it is over on all devices at once."""
+    from colonies_edge.transports.mqtt_socket import BrokerUrl, Tls, certificate_ends_s
+    from colonies_edge.transports.system import SystemClock
+
+    url = BrokerUrl.parse(session.config.mqtt)
+    if not url.tls:
+        return None
+    if session.args.skip_tls_verify:
+        return Finding(about="TLS", verdict=WARNING, sentence="is not checked, as --skip-tls-verify says")
+    try:
+        ends_s = await certificate_ends_s(url, tls_of(session.config) or Tls())
+    except (OSError, NoConnection) as error:
+        return Finding(about="TLS", verdict=WARNING, sentence=f"could not be looked at a second time: {error}")
+    days = int(((ends_s or 0) - SystemClock().wall_ns() / 1e9) // 86_400)
+    soon = days < _CERTIFICATE_WARNING_DAYS
+    return Finding(
+        about="TLS",
+        verdict=WARNING if soon else OK,
+        sentence=f"the broker's certificate is believed, and valid for {days} days",
+        remedy="renew it: `colonies-edge tls renew` at the coordinator, or whoever made it" if soon else "",
+    )
 
 
 def _clock(offset_ms: int) -> Finding:

@@ -36,6 +36,7 @@ GROUPS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "server": ("server", "the coordinator: status, counters, owner"),
         "cluster": ("cluster", "the servers behind the coordinator's address"),
         "security": ("security", "private keys and identities"),
+        "tls": ("tls", "certificates: an authority of one's own, the coordinator's, those of clients"),
         "ledger": ("ledger", "prove offline what was done"),
         "broker-config": ("broker_config", "files for a broker of one's own"),
         "doctor": ("doctor", "find out why something does not work"),

@@ -30,6 +30,7 @@ async def run(
     options: Options, ready: Callable[[Running], Awaitable[None]], stopping: asyncio.Event, *, busy: str
 ) -> None:
     """The same until an event. Raises what ended it, and what `ready` raised."""
+    from colonies_edge.apps.certificates import ClockNotSet, CryptographyMissing
     from colonies_edge.apps.coordinator import coordinating, run_until
     from colonies_edge.storage.errors import StoreFailed
 
@@ -46,7 +47,7 @@ async def run(
                 stopping.set()
                 greeting.cancel()
                 await asyncio.gather(work, greeting, return_exceptions=True)
-    except StoreFailed as error:
+    except (StoreFailed, CryptographyMissing, ClockNotSet) as error:
         raise Failed(str(error)) from error
     except Forbidden as error:
         raise Failed(f"{error}; use the keys it was made with, or another folder with --data") from error

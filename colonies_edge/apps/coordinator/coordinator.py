@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from colonies_edge.apps.coordinator.bytes_keeper import SWEEP_S, BytesKeeper
+from colonies_edge.apps.coordinator.front_desk import FrontDesk, HungUp, Visit
 from colonies_edge.apps.coordinator.rim import Rim
 from colonies_edge.apps.coordinator.speaker import Speaker
 from colonies_edge.crypto.identity import Signer
@@ -59,6 +60,7 @@ class Coordinator:
         keeper: BytesKeeper,
         sync_every_s: float = 0.0,
         message_bytes_max: int = MESSAGE_BYTES_MAX,
+        stamps_required: bool = False,
     ) -> None:
         self._message_bytes_max = message_bytes_max
         self._sync_every_s = sync_every_s
@@ -66,6 +68,12 @@ class Coordinator:
         self.engine = Engine(settings, history, keeper.folder)
         self.keeper = keeper
         self.rim = Rim(self.engine.knows, message_bytes_max)
+        self.desk = FrontDesk(
+            lambda visit: self._link.deliveries.put_nowait(visit),
+            lambda: self.read_only,
+            message_bytes_max,
+            stamps_required=stamps_required,
+        )
         self._signer = signer
         self._store = store
         self._topics = topics
@@ -100,7 +108,7 @@ class Coordinator:
     async def start(self, link: Link) -> None:
         """Connect and listen. What the link says about its end ends `run`."""
         self._link = link
-        self.speaker = Speaker(self._signer, link, self._topics, self.epoch, self._message_bytes_max)
+        self.speaker = Speaker(self._signer, link, self._topics, self.epoch, self._message_bytes_max, self.desk)
         self._failure = asyncio.get_running_loop().create_future()
         self._started = True
         self._link.set_will(lambda: (*self.speaker.status(self.now_ms(), online=False), True))
@@ -211,7 +219,7 @@ class Coordinator:
         return [waiting.popleft() for _ in range(min(len(waiting), BATCH_MAX))]
 
     def _idle_s(self) -> float:
-        if self.speaker.undeliverable:
+        if self.speaker.undeliverable or self.desk.unheard:
             return 0.0
         longest_s = SWEEP_S if self.keeper.restless else IDLE_S
         deadline = None if self.read_only else self.engine.next_deadline()
@@ -246,12 +254,18 @@ class Coordinator:
         for push, text in self.speaker.undeliverable:
             outcomes.append(self.engine.undeliverable(push, text, now))
         self.speaker.undeliverable.clear()
+        outcomes += [self.engine.unheard(processid, executorid, now) for processid, executorid in self.desk.unheard]
+        self.desk.unheard.clear()
         deadline = self.engine.next_deadline()
         if deadline is not None and deadline <= now:
             outcomes.append(self.engine.tick(now))
         return [_Decided(delivery=None, outcome=outcome) for outcome in outcomes]
 
     def _decide(self, delivery: Delivery, now: int) -> Outcome | None:
+        if isinstance(delivery, Visit):
+            return self._handle(delivery.request, now)
+        if isinstance(delivery, HungUp):
+            return self.engine.hung_up(delivery.route, delivery.msgid, now)
         try:
             topic = self._topics.parse(delivery.topic)
         except ValueError:
@@ -268,6 +282,9 @@ class Coordinator:
             return None
         if isinstance(request, Reply):
             return Outcome(replies=(request,))
+        return self._handle(request, now)
+
+    def _handle(self, request: Request, now: int) -> Outcome:
         if self.read_only and self._would_change(request):
             return Outcome(replies=(_refused(request, Unavailable(f"The coordinator is read-only: {self.read_only}")),))
         outcome = self.engine.handle(request, now)

@@ -1,0 +1,89 @@
+"""Where the embedded broker of a coordinator listens, with which certificate, and the task that renews it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from colonies_edge.apps.tls_folder import FOLDER, TlsFolder, renew
+from colonies_edge.protocol.errors import UsageError
+from colonies_edge.transports.certificate_files import CertificateFiles
+from colonies_edge.transports.own_addresses import own_hosts
+from colonies_edge.transports.system import SystemClock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from colonies_edge.transports.broker import Listen
+
+LOOPBACK = "127.0.0.1"
+# A certificate is due for months before it ends, so the time between two looks matters little; twice a day finds even a
+# machine that runs for a few hours at a time.
+RENEW_EVERY_S = 12 * 3600.0
+_ANY_ADDRESS = ("", "0.0.0.0", "::")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerTls:
+    """TLS for clients. Without `certfile`, the authority in the data folder signs the certificate and renews it."""
+
+    certfile: str = ""
+    keyfile: str = ""
+    client_ca: str = ""  # of client certificates, which stand in for the password
+    clients_demanded: bool = False
+    plain_port: int | None = None  # beside it, without TLS and for this machine only
+
+    @property
+    def own(self) -> bool:
+        return not self.certfile
+
+
+def listens(host: str, port: int, tls: ServerTls | None, data: Path) -> tuple[Listen, ...]:
+    """The addresses to listen on, the one for clients first. Makes or renews the certificate that is our own. Raises
+    UsageError, and what certificates raise."""
+    from colonies_edge.transports.broker import Listen
+
+    if tls is None:
+        return (Listen(host=host, port=port),)
+    certfile, keyfile = certificate_of(tls, host, data)
+    secure = Listen(
+        host=host,
+        port=port,
+        certfile=certfile,
+        keyfile=keyfile,
+        cafile=tls.client_ca,
+        clients_demanded=tls.clients_demanded,
+    )
+    plain = () if tls.plain_port is None else (Listen(host=LOOPBACK, port=tls.plain_port),)
+    return (secure, *plain)
+
+
+def certificate_of(tls: ServerTls, host: str, data: Path) -> tuple[str, str]:
+    """The files of the certificate and its key; our own are made or renewed. Raises what certificates raise."""
+    if not tls.own:
+        return tls.certfile, tls.keyfile
+    folder = TlsFolder(data / FOLDER)
+    make_sure(folder, host)
+    return str(folder.server_crt), str(folder.server_key)
+
+
+def make_sure(folder: TlsFolder, host: str) -> None:
+    """The own certificate is there, fits its key, and is not about to end."""
+    now_ns = SystemClock().wall_ns()
+    if not folder.server_crt.exists():
+        folder.init((*([host] if host not in _ANY_ADDRESS else ()), *own_hosts()), now_ns)
+        return
+    try:
+        CertificateFiles(str(folder.server_crt), str(folder.server_key))
+    except UsageError:  # the power went between the two files
+        folder.new_server(folder.facts(folder.server_crt).hosts, now_ns)
+    renew(folder, now_ns)
+
+
+async def keep_renewed(folder: TlsFolder, now_ns: Callable[[], int]) -> None:
+    """Until cancelled. The broker notices by itself that the files have changed."""
+    while True:
+        await asyncio.sleep(RENEW_EVERY_S)
+        renew(folder, now_ns())
