@@ -57,6 +57,7 @@ class RpcCaller:
         self.epoch = ""
         self.dropped: Counter[str] = Counter()
         self.honours_msgids = True  # only coordinators of this kind speak MQTT
+        self._about_bridge: dict[str, Any] = {}
         self.clock = clock or PartyClock()
         self.link = link
         self._topics = topics
@@ -134,8 +135,16 @@ class RpcCaller:
             state=state,
             conn=self.link.conn,
             ts=self.clock.now_ms(),
+            bridge=self._about_bridge if state == ONLINE else {},
         )
         return self._topics.format(topic), seal_status(body, self._topics.signed_form(topic), self._signer), True
+
+    def show_bridge(self, value: dict[str, Any]) -> None:
+        """Say in this executor's retained presence how the bridge is that it belongs to."""
+        self._about_bridge = value
+        if self.link.connected:
+            with contextlib.suppress(LinkFull, NoConnection):
+                self._say_presence(ONLINE)
 
     def _say_presence(self, state: str) -> None:
         topic, body, retain = self.presence(state)

@@ -13,6 +13,7 @@ from colonies_edge.apps.bridge.bridge import Bridge
 from colonies_edge.apps.bridge.settings import BridgeSettings, SideSettings
 from colonies_edge.client.client import AsyncClient
 from colonies_edge.crypto.identity import Signer
+from tests.support.http_colony import HttpColony
 from tests.support.live_colony import LiveColony
 
 
@@ -87,9 +88,9 @@ def bridged(
 
 
 @contextlib.contextmanager
-def two_colonies(folder: Path) -> Iterator[tuple[LiveColony, LiveColony]]:
-    """The edge and the cloud."""
-    with LiveColony(folder / "edge") as edge, LiveColony(folder / "cloud") as cloud:
+def two_colonies(folder: Path) -> Iterator[tuple[LiveColony, HttpColony]]:
+    """The edge, and the cloud with its gateway."""
+    with LiveColony(folder / "edge") as edge, HttpColony(folder / "cloud") as cloud:
         yield edge, cloud
 
 

@@ -21,6 +21,7 @@ from colonies_edge.apps.bridge.store import Store
 from colonies_edge.apps.bridge.up import UpDesk
 from colonies_edge.client.tasks import end_tasks
 from colonies_edge.protocol.times import format_time
+from colonies_edge.transports.mqtt_rpc import RpcCaller
 from colonies_edge.transports.system import SystemClock
 
 _log = logging.getLogger(__name__)
@@ -79,11 +80,12 @@ class Bridge:
     def reader(self) -> Member:
         """Who submits to the edge and reads there."""
         if self._reader is None:
-            self._reader = self.edge.member(self.settings.name, OWN_TYPE + self.settings.name)
+            self._reader = self.edge.member(self.settings.name, OWN_TYPE + self.settings.name, pushed=True)
         return self._reader
 
     def _furnish(self) -> None:
         name, settings = self.settings.name, self.settings
+        self.reader.on_ready.append(self._announce)
         for down in settings.down:
             member = self.cloud.member(f"{name}-{down.cloud}", down.cloud)
             desk = DownDesk(self.carrier, down, self.cloud, self.edge, member, self.reader)
@@ -129,6 +131,7 @@ class Bridge:
 
     async def _close(self) -> None:
         """The sources first: what is on its way stays on disk."""
+        self._show("stopped")
         for desk in self._desks:
             await desk.close_desk()
         if self._own is not None:
@@ -137,7 +140,6 @@ class Bridge:
         await self.edge.close()
         await self.cloud.close()
         await self.store.close()
-        self._show("stopped")
 
     # -- what is shown
 
@@ -162,6 +164,13 @@ class Bridge:
                 write_status(self.settings.folder, value)
             except OSError as error:
                 _log.warning("the status cannot be written: %s", error)
+            self._announce()
+
+    def _announce(self) -> None:
+        """In our presence at the edge, retained and signed."""
+        caller = self.reader.client.caller
+        if isinstance(caller, RpcCaller) and self.reader.is_ready:
+            caller.show_bridge(self._shown)
 
     async def _show_on(self) -> None:
         while True:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from colonies_edge.apps.bridge.side import Line
+from colonies_edge.apps.bridge.store import LOCK
+from colonies_edge.client.folder_lock import FolderBusy, FolderLock
 from colonies_edge.protocol.times import format_time
 
 FILE = "status.json"
@@ -37,3 +39,12 @@ def read_status(folder: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     return value if isinstance(value, dict) else None
+
+
+def running(folder: Path) -> bool:
+    """Does a bridge have this folder now?"""
+    try:
+        FolderLock(folder / LOCK).release()
+    except FolderBusy:
+        return True
+    return False
