@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import queue
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +12,6 @@ from typing import Any
 
 from colonies_edge.apps.bridge.bridge import Bridge
 from colonies_edge.apps.bridge.settings import BridgeSettings, SideSettings
-from colonies_edge.client.client import AsyncClient
 from colonies_edge.crypto.identity import Signer
 from tests.support.http_colony import HttpColony
 from tests.support.live_colony import LiveColony
@@ -25,6 +25,40 @@ def side(colony: LiveColony, *, url: str = "", owner: bool = True) -> SideSettin
         serverid=colony.serverid,
         owner=Signer(colony.colony_prvkey) if owner else None,
     )
+
+
+class Work:
+    """An executor that remembers the first argument of what it ran, and can be held."""
+
+    def __init__(self, colony: LiveColony, executortype: str, *, capacity: int = 4) -> None:
+        self.executor = colony.executor(executortype, executorname=f"{executortype}-1", capacity=capacity)
+        self.ran: list[Any] = []
+        self.holding = threading.Semaphore(0)  # released by each call of `hold` that has begun
+        self.stopped: queue.Queue[str] = queue.Queue()  # the ids of those that were told to stop
+        for function in (self.double, self.add_up, self.fail, self.hold):
+            self.executor.function(function)
+
+    def double(self, ctx: Any, number: int) -> int:
+        ctx.log(f"double {number}\n")
+        ctx.attribute("note", str(number))
+        self.ran.append(number)
+        return 2 * number
+
+    def add_up(self, ctx: Any, number: int) -> int:
+        """With what the parents put out."""
+        ctx.log(f"add_up {number}\n")
+        self.ran.append(number)
+        return number + sum(ctx.input)
+
+    def fail(self, text: str) -> None:
+        raise ValueError(text)
+
+    def hold(self, ctx: Any, number: int) -> int:
+        """Until it is cancelled."""
+        self.holding.release()
+        ctx.wait_cancelled(60)
+        self.stopped.put(ctx.process.processid)
+        return number
 
 
 class BridgeThread:
@@ -92,13 +126,3 @@ def two_colonies(folder: Path) -> Iterator[tuple[LiveColony, HttpColony]]:
     """The edge, and the cloud with its gateway."""
     with LiveColony(folder / "edge") as edge, HttpColony(folder / "cloud") as cloud:
         yield edge, cloud
-
-
-def asked(colony: LiveColony, ask: Callable[[AsyncClient], Any], key: str = "") -> Any:
-    """What a question of the user says."""
-
-    async def run() -> Any:
-        async with AsyncClient(colony.endpoint, Signer(key or colony.prvkey), "lab") as client:
-            return await ask(client)
-
-    return asyncio.run(run())
