@@ -14,6 +14,7 @@ from websockets.exceptions import WebSocketException
 from colonies_edge.protocol.envelope import ReplyEnvelope
 from colonies_edge.protocol.errors import ColoniesError, NoConnection, TooManyRequests
 from colonies_edge.protocol.limits import REPLY_BYTES_MAX, SUBSCRIPTIONS_PER_CONN_MAX
+from colonies_edge.transports.reconnecting import Backoff
 from colonies_edge.transports.rpc_call import Call
 from colonies_edge.transports.signals import fire
 
@@ -84,7 +85,19 @@ class Events:
                 sent.exception()  # looked at, should nobody wait any more
                 return
             _log.debug("a subscription at %s ended: %s", self._url, error)
+            await self._until_reachable()
         fire(self._caller.on_connect)  # whoever still waits subscribes anew, or looks
+
+    async def _until_reachable(self) -> None:
+        """Whoever subscribes anew while the server is away learns nothing, and would not hear when it is back."""
+        backoff = Backoff()
+        while True:
+            await asyncio.sleep(backoff.delay_s())
+            try:
+                async with connect(self._url, ssl=self._context, proxy=None, open_timeout=OPEN_S):
+                    return
+            except (WebSocketException, OSError, EOFError) as error:
+                _log.debug("%s is still away: %s", self._url, error)
 
     def _receive(self, frame: str | bytes, msgid: str, number: int) -> None:
         try:

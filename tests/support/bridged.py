@@ -35,7 +35,8 @@ class Work:
         self.ran: list[Any] = []
         self.holding = threading.Semaphore(0)  # released by each call of `hold` that has begun
         self.stopped: queue.Queue[str] = queue.Queue()  # the ids of those that were told to stop
-        for function in (self.double, self.add_up, self.fail, self.hold):
+        self.release = threading.Event()  # for all calls of `until`
+        for function in (self.double, self.add_up, self.fail, self.hold, self.until):
             self.executor.function(function)
 
     def double(self, ctx: Any, number: int) -> int:
@@ -52,6 +53,13 @@ class Work:
 
     def fail(self, text: str) -> None:
         raise ValueError(text)
+
+    def until(self, number: int) -> int:
+        """Until it is released."""
+        self.holding.release()
+        self.release.wait()
+        self.ran.append(number)
+        return number
 
     def hold(self, ctx: Any, number: int) -> int:
         """Until it is cancelled."""

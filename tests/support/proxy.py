@@ -90,13 +90,15 @@ class Proxy:
         await asyncio.gather(*pairs, return_exceptions=True)
 
     async def _repeat(self, sent: list[bytes]) -> None:
-        for data in sent:
+        async def once_more(data: bytes) -> None:
             reader, writer = await asyncio.open_connection(*self._target)
             writer.write(data)
             with contextlib.suppress(OSError, asyncio.TimeoutError):
                 await writer.drain()
                 await asyncio.wait_for(reader.read(1), 2)  # it was looked at
             writer.transport.abort()
+
+        await asyncio.gather(*(once_more(data) for data in sent))
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

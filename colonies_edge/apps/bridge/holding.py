@@ -18,7 +18,8 @@ from colonies_edge.transports.reconnecting import Backoff
 
 _log = logging.getLogger(__name__)
 
-Drop = Callable[[str, int, str], None]
+GOODBYE_S = 5.0
+Drop = Callable[[str, int, str], None]  # process id, attempt, reason
 
 
 class Holding:
@@ -35,13 +36,16 @@ class Holding:
         capacity: int,
         held: Callable[[], Mapping[str, int]],
         on_work: Callable[[Assignment], None],
-        on_drop: Drop,
+        on_withdraw: Drop,
+        on_doubt: Callable[[str], None],
     ) -> None:
+        """`on_withdraw`: stop that. `on_doubt`: the edge does not count that as ours now; it may wait again there."""
         self._member = member
         self._capacity = capacity
         self._held = held
         self._on_work = on_work
-        self._on_drop = on_drop
+        self._on_withdraw = on_withdraw
+        self._on_doubt = on_doubt
         self._lease_s = float(LEASE_S)
         self._unready = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -55,11 +59,18 @@ class Holding:
     async def close(self) -> None:
         await end_tasks(self._tasks)
         if self._member.is_ready:
-            try:  # what is held stays ours; nothing more is wanted
-                client = await self._member.ready()
-                await asyncio.wait_for(client.ready(0, self._holding()), 3.0)
+            try:
+                await asyncio.wait_for(self._let_go(await self._member.ready()), GOODBYE_S)
             except (ColoniesError, NoConnection, asyncio.TimeoutError) as error:
                 _log.info("the edge does not know that the bridge stops: %s", error)
+
+    async def _let_go(self, client: BridgeClient) -> None:
+        """Back to the queue, or it would fail with its lease. What goes on in the cloud meanwhile still counts: its
+        result is taken as a late one, and whoever gets the work again here finds it by its origin."""
+        await client.ready(0, self._holding())
+        held = self._held().items()
+        given = (client.release_process(processid, attempt, "the bridge stops") for processid, attempt in held)
+        await asyncio.gather(*given, return_exceptions=True)
 
     def _opened(self, client: BridgeClient) -> None:
         client.caller.on_push.append(self._on_push)
@@ -75,7 +86,7 @@ class Holding:
                 self._on_work(decode_assignment(value))
             elif payloadtype == Withdraw.msgtype:
                 withdraw = decode(Withdraw, value)
-                self._on_drop(withdraw.processid, withdraw.attempt, withdraw.reason)
+                self._on_withdraw(withdraw.processid, withdraw.attempt, withdraw.reason)
         except BadRequest as error:
             _log.warning("a %s that makes no sense: %s", payloadtype, error)
 
@@ -99,7 +110,7 @@ class Holding:
         if reply.leasems:
             self._lease_s = reply.leasems / 1000
         for held in reply.drop:
-            self._on_drop(held.processid, held.attempt, "the edge gave it to another, or it has ended")
+            self._on_doubt(held.processid)
 
     async def _beat_on(self) -> None:
         """A heartbeat every third of a lease; without work once a lease that we are ready, as the coordinator may have
@@ -124,4 +135,4 @@ class Holding:
             _log.info("a heartbeat was not answered: %s", error)
         else:
             for processid in drop:
-                self._on_drop(processid, held.get(processid, 0), "the edge gave it to another, or it has ended")
+                self._on_doubt(processid)

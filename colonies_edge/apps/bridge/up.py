@@ -19,7 +19,15 @@ from colonies_edge.apps.bridge.target import Target, source_state
 from colonies_edge.client.tasks import end_tasks
 from colonies_edge.client.watching import ENDS
 from colonies_edge.protocol.codec import decode
-from colonies_edge.protocol.errors import BadRequest, Conflict, Internal, NotFound, TooLarge
+from colonies_edge.protocol.errors import (
+    BadRequest,
+    ColoniesError,
+    Conflict,
+    Internal,
+    NoConnection,
+    NotFound,
+    TooLarge,
+)
 from colonies_edge.protocol.messages import CloseFailed, CloseSuccessful, Message
 from colonies_edge.protocol.model import FunctionSpec, State
 from colonies_edge.protocol.replies import Assignment
@@ -42,8 +50,14 @@ class UpDesk:
         self._own = own  # submits, in the cloud
         self._target = Target(own.member, "in the cloud")
         self._notes = Notes(carrier.store, member, own.member)
+        self._checks: set[asyncio.Task[None]] = set()
         self._holding = Holding(
-            member, capacity=rule.waiting, held=self._held, on_work=self._take, on_drop=self._dropped
+            member,
+            capacity=rule.waiting,
+            held=self._held,
+            on_work=self._take,
+            on_withdraw=self._withdrawn,
+            on_doubt=self._doubted,
         )
 
     def start(self) -> None:
@@ -51,6 +65,7 @@ class UpDesk:
 
     async def close_desk(self) -> None:
         await self._holding.close()
+        await end_tasks(self._checks)
 
     # -- what the edge gives and takes
 
@@ -92,10 +107,30 @@ class UpDesk:
             return "it came from that cloud colony: two rules of bridges form a circle"
         return ""
 
-    def _dropped(self, processid: str, attempt: int, reason: str) -> None:
+    def _withdrawn(self, processid: str, attempt: int, reason: str) -> None:
         item = self._carrier.table.get(self._key(processid))
         if item is not None and item.attempt == attempt:
             _log.info("process %s is not wanted from us any more: %s", processid, reason)
+            self._carrier.tell(item.key, Event.WITHDRAWN)
+
+    def _doubted(self, processid: str) -> None:
+        task = asyncio.get_running_loop().create_task(self._check(processid))
+        self._checks.add(task)
+        task.add_done_callback(self._checks.discard)
+
+    async def _check(self, processid: str) -> None:
+        """We were away, or the edge was, and a lease ended. As long as the work waits again, our result still counts,
+        and it will come back to us as a rule: what runs above goes on."""
+        item = self._carrier.table.get(self._key(processid))
+        if item is None:
+            return
+        try:
+            process = await source_state(await self._member.ready(), processid)
+        except (ColoniesError, NoConnection) as error:
+            _log.info("whether process %s is still wanted is not known now: %s", processid, error)
+            return
+        elsewhere = process is not None and process.assignedexecutorid not in ("", self._member.identity)
+        if process is None or process.state in ENDS or elsewhere:
             self._carrier.tell(item.key, Event.WITHDRAWN)
 
     # -- the hands of an item
