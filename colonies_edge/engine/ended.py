@@ -25,7 +25,7 @@ def ended_after(step: Step, message: GetProcesses) -> list[Any]:
         raise BadRequest("Failed to get processes, after is an end in nanoseconds, a colon and a process id")
     if message.state not in (ANY_STATE, *FINISHED):
         raise BadRequest("Failed to get processes, only states that end have an end to list them after")
-    behind = (int(cursor[1]), cursor[2])
+    behind = _place(step, int(cursor[1]), cursor[2])
     rows: dict[str, ProcessRow] = {}
     for state in FINISHED if message.state == ANY_STATE else (State(message.state),):
         for row in step.history.ended_after(step.colony, int(state), *behind, message.count):
@@ -36,3 +36,13 @@ def ended_after(step: Step, message: GetProcesses) -> list[Any]:
                 rows[key] = row
     found = sorted(rows.values(), key=lambda row: (row.endtime, row.processid))[: message.count]
     return [process_value(step.tables, row) for row in found]
+
+
+def _place(step: Step, endtime: int, processid: str) -> tuple[int, str]:
+    """Exactly behind that process. The wire shows microseconds only, and what is inside of one is found by the id; when
+    it is not there any more, or its end has moved, all of that microsecond comes again: rather twice than never."""
+    micro = endtime - endtime % 1000
+    row = step.process(processid) if processid else None
+    if row is not None and row.colonyname == step.colony and row.endtime - row.endtime % 1000 == micro:
+        return row.endtime, processid
+    return micro, ""

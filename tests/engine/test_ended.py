@@ -64,6 +64,32 @@ def test_what_ended_at_the_same_time_is_not_skipped_between_two_pages() -> None:
         calls.retire()
 
 
+def test_ends_within_one_microsecond_are_told_apart() -> None:
+    calls = lab(finished_keep_s=0)
+    ids = [calls.submit() for _ in range(5)]
+    for processid in ids:
+        calls.call("ann", "cancelprocessmsg", processid=processid)
+        calls.now += 100
+    for count in (1, 2, 5):
+        assert [process.processid for process in pages(calls, count)] == ids
+    calls.sleep(10)
+    calls.retire()
+    assert [process.processid for process in pages(calls, 1)] == ids
+
+
+def test_a_cursor_whose_process_is_gone_skips_nothing() -> None:
+    calls = lab()
+    ids = [calls.submit() for _ in range(3)]
+    for processid in ids:
+        calls.call("ann", "cancelprocessmsg", processid=processid)
+        calls.now += 100
+    first = pages(calls, 1)[0]
+    calls.do("ann", "removeprocessmsg", processid=first.processid)
+    after = f"{first.endtime}:{first.processid}"
+    found = calls.do("ann", "getprocessesmsg", colonyname=LAB, count=10, state=-1, after=after)
+    assert [value["processid"] for value in found] == ids[1:]
+
+
 def test_one_state_can_be_asked_for() -> None:
     calls = lab()
     finished(calls, 6)
