@@ -71,6 +71,7 @@ class Events:
                 for single in _one_state_each(message):
                     call = Call(single, colony="", channel="", msgid=None, attempt=lambda _: None)
                     await socket.send(self._caller.sealed(call).decode("ascii", "replace"))
+                await (await socket.ping())  # what comes after it was read was read, too
                 if not sent.done():
                     sent.set_result(None)
                 number = 0

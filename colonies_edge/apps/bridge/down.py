@@ -50,7 +50,7 @@ class DownDesk:
         self._member = member  # takes and closes, in the cloud
         self._worker = worker  # submits, at the edge
         self._target = Target(worker, "at the edge")
-        self._notes = Notes(carrier.store, member, worker)
+        self._notes = Notes(carrier.store, member, self._target)
         self._polls = Polls(member, room=self._room, on_work=self._take, lost=self._look)
         self._looking = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -180,6 +180,7 @@ class DownDesk:
                 now_ns=now_ns,
             )
             process = await client.submit_func_spec(spec, inputs=inputs_of(item.work), msgid=origin.msgid)
+            self._target.placed(process)
             return Event.PLACED, {"target": process.processid}
         except (BadRequest, TooLarge) as error:
             return Event.ENDED, {"verdict": Verdict(ok=False, errors=(f"the edge refused it: {error}",))}

@@ -9,7 +9,7 @@ from colonies_edge.apps.bridge.items import Item
 from colonies_edge.apps.bridge.origins import call_id
 from colonies_edge.apps.bridge.side import BridgeClient, Member
 from colonies_edge.apps.bridge.store import Store
-from colonies_edge.apps.bridge.target import nodes_of
+from colonies_edge.apps.bridge.target import Target, nodes_of
 from colonies_edge.protocol.errors import ColoniesError, NoConnection, TooLarge
 from colonies_edge.protocol.limits import LOG_COUNT_MAX
 from colonies_edge.protocol.messages import AddAttribute, AddLog
@@ -28,7 +28,7 @@ class Notes:
     honours msgids writes it once all the same.
     """
 
-    def __init__(self, store: Store, source: Member, target: Member) -> None:
+    def __init__(self, store: Store, source: Member, target: Target) -> None:
         self._store = store
         self._source = source
         self._target = target
@@ -63,8 +63,11 @@ class Notes:
 
     async def carry(self, item: Item, *, whole_graph: bool) -> bool:
         """Was there anything? Raises ColoniesError and NoConnection."""
-        target = await self._target.ready()
-        processes = await nodes_of(target, item.graph) if whole_graph else [await target.get_process(item.target)]
+        target = await self._target.member.ready()
+        if whole_graph:
+            processes = list(await nodes_of(target, item.graph))
+        else:
+            processes = [self._target.seen(item.target) or await target.get_process(item.target)]
         source = await self._source.ready()
         moved = False
         for process in processes:

@@ -68,7 +68,7 @@ class BridgeClient(AsyncClient):
     @property
     def events_are_whole(self) -> bool:
         """A Go server sends the process as it was before its end (`protocol-core.md` 6.3): read it again there."""
-        return not self.endpoint.over_http
+        return self.honours_msgids
 
     async def call(
         self,

@@ -25,6 +25,16 @@ class Target:
     def __init__(self, member: Member, where: str) -> None:
         self.member = member
         self._where = where
+        self._seen: dict[str, Process] = {}  # as they were last heard of: what is known need not be asked
+
+    def placed(self, process: Process) -> None:
+        """It was submitted just now."""
+        self._seen[process.processid] = process
+
+    def seen(self, processid: str) -> Process | None:
+        """How it ended, if that was heard here; asked for once."""
+        process = self._seen.pop(processid, None)
+        return process if process is not None and process.state in ENDS else None
 
     async def find(self, label: str) -> Happened:
         """The only lookup that a Go server has. Of several, which only requests that were cut off can make, the first
@@ -65,11 +75,12 @@ class Target:
             if whole_graph:
                 await client.wait_graph_ended(item.graph)
                 return await self.verdict(client, item, whole_graph=True)
-            process = await client.get_process(item.target)
+            process = self._seen.pop(item.target, None) or await client.get_process(item.target)
             if process.state not in ENDS:
                 process = await client.wait_ended(process)
                 if not client.events_are_whole:
                     process = await client.get_process(item.target)
+            self._seen[item.target] = process
         except NotFound:
             return Verdict(ok=False, errors=(f"process {item.target} was removed {self._where}",))
         return verdict_of(process, self._where)

@@ -49,7 +49,7 @@ class UpDesk:
         self._member = member  # holds and closes, at the edge
         self._own = own  # submits, in the cloud
         self._target = Target(own.member, "in the cloud")
-        self._notes = Notes(carrier.store, member, own.member)
+        self._notes = Notes(carrier.store, member, self._target)
         self._checks: set[asyncio.Task[None]] = set()
         self._holding = Holding(
             member,
@@ -160,6 +160,7 @@ class UpDesk:
                 graph = await client.submit_workflow_spec(workflow, msgid=origin.msgid)
                 return Event.PLACED, {"target": graph.processids[1], "graph": graph.processgraphid}
             process = await client.submit_func_spec(spec, msgid=origin.msgid)
+            self._target.placed(process)
             return Event.PLACED, {"target": process.processid}
         except (BadRequest, TooLarge) as error:
             return Event.ENDED, {"verdict": Verdict(ok=False, errors=(f"the cloud refused it: {error}",))}
