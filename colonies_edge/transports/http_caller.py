@@ -113,15 +113,24 @@ class HttpCaller:
         message = stamped(
             {"msgtype": "getcolonymsg", "colonyname": self._colony}, msgid=new_msgid(), ts=1, serverid=self.serverid
         )
-        try:
-            await self._post(seal(message, self._signer).to_bytes(), self._patience_s)
-        except ClockSkew as skew:
-            self.honours_msgids = True
-            self.clock.learn(skew.ts)
-        except httpx2.HTTPError as error:
-            raise NoConnection(f"no Colonies server answers at {self._url}: {_said(error)}") from error
-        except ColoniesError as error:
-            _log.debug("%s does not look at times: %s", self._url, error)
+        sealed = seal(message, self._signer).to_bytes()
+        end, backoff = asyncio.get_running_loop().time() + self._patience_s, Backoff()
+        while True:
+            try:
+                await self._post(sealed, self._patience_s)
+                return
+            except ClockSkew as skew:
+                self.honours_msgids = True
+                self.clock.learn(skew.ts)
+                return
+            except ColoniesError as error:
+                _log.debug("%s does not look at times: %s", self._url, error)
+                return
+            except httpx2.HTTPError as error:
+                delay_s = backoff.delay_s()
+                if asyncio.get_running_loop().time() + delay_s >= end:
+                    raise NoConnection(f"no Colonies server answers at {self._url}: {_said(error)}") from error
+                await asyncio.sleep(delay_s)
 
     async def close(self) -> None:
         await self._events.close()

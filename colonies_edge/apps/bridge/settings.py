@@ -182,16 +182,15 @@ class _Reader:
         return settings
 
     def _down(self, table: _Table) -> Down:
-        file = table.text("workflow", "")
-        down = Down(
+        file, edge = table.text("workflow"), table.text("edge")
+        if bool(edge) == bool(file):
+            raise table.wrong("edge", "or workflow has to be there, one of them: who does the work at the edge")
+        return Down(
             cloud=table.need("cloud"),
-            edge=table.text("edge", ""),
+            edge=edge,
             workflow=self._template(table, self._path.parent / file) if file else (),
             waiting=table.number("waiting", BRIDGE_WAITING, BRIDGE_WAITING_MAX),
         )
-        if bool(down.edge) == bool(down.workflow):
-            raise table.wrong("edge", "or workflow has to be there, one of them: who does the work at the edge")
-        return down
 
     def _template(self, table: _Table, file: Path) -> tuple[FunctionSpec, ...]:
         try:
