@@ -30,6 +30,11 @@ class Caller(Protocol):
         """Another connection: what it was told to watch is forgotten."""
         ...
 
+    @property
+    def on_disconnect(self) -> list[Callable[[str], None]]:
+        """The connection was lost, with the reason; what is under way goes on being tried."""
+        ...
+
     async def open(self) -> None:
         """Raises NoConnection."""
         ...

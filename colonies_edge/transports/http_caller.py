@@ -32,6 +32,7 @@ from colonies_edge.transports.mqtt_socket import Tls
 from colonies_edge.transports.ports import PATIENCE_S, check_size
 from colonies_edge.transports.reconnecting import Backoff
 from colonies_edge.transports.rpc_call import CALL_S, CLOCK_SKEWS_MAX, Call, Sealer
+from colonies_edge.transports.signals import fire
 from colonies_edge.transports.system import PartyClock, new_msgid
 
 _log = logging.getLogger(__name__)
@@ -83,6 +84,7 @@ class HttpCaller:
         self.on_status: list[Callable[[CoordinatorStatus], None]] = []
         self.on_epoch: list[Callable[[str], None]] = []
         self.on_connect: list[Callable[[], None]] = []
+        self.on_disconnect: list[Callable[[str], None]] = []
         self._sealer = Sealer(signer, self.clock)
         self._context: ssl.SSLContext | None = None
         if self._url.startswith("https:"):
@@ -177,7 +179,8 @@ class HttpCaller:
             except httpx2.HTTPError as error:
                 if not again and not isinstance(error, _NOT_SENT):
                     raise NoConnection(f"the answer from {self._url} got lost: {_said(error)}") from error
-                _log.debug("%s: %s", self._url, _said(error))
+                if isinstance(error, _NOT_SENT):  # one answer that got lost says little of the line
+                    fire(self.on_disconnect, f"{self._url}: {_said(error)}")
             await asyncio.sleep(backoff.delay_s())
 
     def sealed(self, call: Call) -> bytes:

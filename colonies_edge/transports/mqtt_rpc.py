@@ -86,6 +86,11 @@ class RpcCaller:
         """The link has another connection, and is subscribed again."""
         return self.link.on_connect
 
+    @property
+    def on_disconnect(self) -> list[Callable[[str], None]]:
+        """The link has lost its connection, with the reason, and goes on trying."""
+        return self.link.on_disconnect
+
     # -- opening and closing
 
     async def open(self) -> None:

@@ -248,7 +248,8 @@ def survive(pair: Pair, count: int, seed: int) -> None:
     finally:
         done.set()
         trouble.join()
-        assert bridge.stop() == 0, (pair.folder / "bridge.log").read_text()
+        # Told to stop in the moment of its start, it may not have listened yet.
+        assert bridge.stop() in (0, -signal.SIGTERM), (pair.folder / "bridge.log").read_text()
     pair.ran_once(count)
 
 

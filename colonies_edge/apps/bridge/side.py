@@ -26,6 +26,7 @@ _log = logging.getLogger(__name__)
 
 OPEN_S = 10.0  # of one attempt to connect
 PENDING_S = 30.0  # the longest pause between two looks whether somebody has approved us
+SILENT_S = 5.0  # the longest between two attempts at a line that is down
 
 
 class Line:
@@ -140,6 +141,11 @@ class Member:
         self._ready.clear()
         self._broken.set()
 
+    def _disconnected(self, why: str) -> None:
+        """Calls that are under way are tried again by themselves; no others are made before somebody answers."""
+        self._side.line.silent(NoConnection(why))
+        self.doubt()
+
     # -- becoming one
 
     def _new_client(self) -> BridgeClient:
@@ -149,15 +155,17 @@ class Member:
         return client
 
     async def _stay(self) -> None:
-        backoff = Backoff()
+        backoff, pause_s_max = Backoff(), SILENT_S
         while True:
             await self._broken.wait()
             self._broken.clear()
             try:
                 await self._establish()
             except NotMember as error:
+                pause_s_max = PENDING_S
                 self._say(str(error))
             except (NoConnection, ColoniesError) as error:
+                pause_s_max = SILENT_S  # its calls were tried for half a minute, more and more rarely
                 self._side.line.trouble(error)
                 self._say(f"the bridge cannot work as {self.name} at the {self._side.line.name} yet: {error}")
             else:
@@ -169,7 +177,7 @@ class Member:
                         callback()
                     continue
             self._broken.set()
-            await asyncio.sleep(backoff.delay_s())
+            await asyncio.sleep(min(backoff.delay_s(), pause_s_max))
 
     def _say(self, text: str) -> None:
         if text != self._said:
@@ -185,6 +193,7 @@ class Member:
                 await self._register(add=True)
                 await self._open()
             self._opened = True
+            self.client.caller.on_disconnect.append(self._disconnected)
             for callback in self.on_open:
                 callback(self.client)
         self._side.learn(self.client.serverid)
