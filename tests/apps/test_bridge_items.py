@@ -82,32 +82,32 @@ def test_silence_is_followed_by_a_look() -> None:
 def test_a_success_is_delivered_when_the_source_asks_again(stage: Stage) -> None:
     now = after(replace(ITEM, stage=stage, verdict=GOOD), Event.AGAIN, {"attempt": 2})
     assert now is not None
-    assert (now.stage, now.verdict, now.attempt, now.generation) == (Stage.ENDED, GOOD, 2, 1)
+    assert (now.stage, now.verdict, now.attempt, now.round) == (Stage.ENDED, GOOD, 2, 1)
 
 
 @pytest.mark.parametrize("stage", [Stage.ENDED, Stage.KEPT])
 def test_a_failure_is_tried_anew_when_the_source_asks_again(stage: Stage) -> None:
     now = after(replace(ITEM, stage=stage, verdict=BAD, target="t"), Event.AGAIN, {"attempt": 2})
     assert now is not None
-    assert (now.stage, now.verdict, now.generation, now.target) == (Stage.TAKEN, None, 2, "")
+    assert (now.stage, now.verdict, now.round, now.target) == (Stage.TAKEN, None, 2, "")
 
 
 def test_what_runs_is_adopted_when_the_source_asks_again() -> None:
     now = after(replace(ITEM, stage=Stage.PLACED, target="t"), Event.AGAIN, {"attempt": 2})
     assert now is not None
-    assert (now.stage, now.target, now.attempt, now.generation) == (Stage.PLACED, "t", 2, 1)
+    assert (now.stage, now.target, now.attempt, now.round) == (Stage.PLACED, "t", 2, 1)
 
 
 @pytest.mark.parametrize(
-    ("event", "facts", "stage", "generation"),
+    ("event", "facts", "stage", "round"),
     [(Event.CANCELLED, {}, Stage.TAKEN, 2), (Event.ENDED, {"verdict": GOOD}, Stage.ENDED, 1)],
 )
-def test_asked_again_while_it_is_being_cancelled(event: Event, facts: dict, stage: Stage, generation: int) -> None:
+def test_asked_again_while_it_is_being_cancelled(event: Event, facts: dict, stage: Stage, round: int) -> None:
     unwanted = after(replace(ITEM, stage=Stage.UNWANTED, target="t"), Event.AGAIN, {"attempt": 2})
     assert unwanted is not None and unwanted.stage is Stage.UNWANTED
     now = after(unwanted, event, facts)
     assert now is not None
-    assert (now.stage, now.generation, now.attempt) == (stage, generation, 2)
+    assert (now.stage, now.round, now.attempt) == (stage, round, 2)
 
 
 def test_a_row_holds_only_what_changed() -> None:
@@ -216,7 +216,7 @@ class World:
         item = self.table.get(ITEM.key)
         if item is None:
             return
-        label = f"label:{item.generation}"
+        label = f"label:{item.round}"
         lost = self.luck.random() < 0.2  # it has its effect, and the answer gets lost
         match item.action:
             case Action.WAIT_TURN:
@@ -268,7 +268,7 @@ def test_whatever_crashes_and_gets_lost_nothing_runs_twice_to_success_and_all_co
         world.luck = random.Random(10)  # the answers come
         world.act()
     labels = [label for label, _ in world.target.processes.values()]
-    assert len(labels) == len(set(labels)), "the same generation was submitted twice"
+    assert len(labels) == len(set(labels)), "the same round was submitted twice"
     ended = [state for _, state in world.target.processes.values()]
     assert ended.count("success") <= 1
     assert "running" not in ended

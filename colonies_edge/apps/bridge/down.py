@@ -153,7 +153,7 @@ class DownDesk:
     # -- the hands of an item
 
     def _origin(self, item: Item) -> Origin:
-        return Origin(side=CLOUD, site=self._cloud.site, processid=item.source, generation=str(item.generation))
+        return Origin(side=CLOUD, site=self._cloud.site, processid=item.source, round=str(item.round))
 
     @property
     def _whole(self) -> bool:

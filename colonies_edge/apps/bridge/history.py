@@ -97,7 +97,7 @@ class HistoryDesk:
 
     def _work(self, process: Process) -> dict[str, Any]:
         member = self._own.member
-        origin = Origin(side=EDGE, site=self._edge.site, processid=process.processid, generation="h")
+        origin = Origin(side=EDGE, site=self._edge.site, processid=process.processid, round="h")
         spec = record_spec(
             process, origin, colonyname=member.client.colonyname, ownname=member.name, owntype=member.executortype
         )
@@ -106,7 +106,7 @@ class HistoryDesk:
     # -- the hands of a record
 
     def _origin(self, item: Item) -> Origin:
-        return Origin(side=EDGE, site=self._edge.site, processid=item.source, generation="h")
+        return Origin(side=EDGE, site=self._edge.site, processid=item.source, round="h")
 
     async def look_up(self, item: Item) -> Happened:
         await self._reader.ready()

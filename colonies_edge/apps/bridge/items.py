@@ -23,7 +23,7 @@ class Stage(str, Enum):
     SENDING = "sending"  # the target may have been asked: whoever does not know for sure looks before asking again
     PLACED = "placed"  # the target has it
     ENDED = "ended"  # what came of it is known here; the source has not confirmed that it knows
-    KEPT = "kept"  # the source wants nothing now, but may ask again: for the verdict, or for a new generation
+    KEPT = "kept"  # the source wants nothing now, but may ask again: for the verdict, or for a new round
     UNWANTED = "unwanted"  # the source does not want it any more; the target may still have it
 
 
@@ -74,12 +74,12 @@ class Item:
     source: str  # the process at the source
     stage: Stage = Stage.TAKEN
     attempt: int = 0  # of the source's assignment, where it counts them
-    generation: int = 1  # of what we submit at the target: a new one only after the last has failed or was cancelled
+    round: int = 1  # of what we submit at the target: a new one only after the last has failed or was cancelled
     work: Mapping[str, Any] = field(default_factory=dict)  # what to submit, as JSON
     target: str = ""
     graph: str = ""  # the target's workflow, when it is one
     verdict: Verdict | None = None
-    again: bool = False  # asked for again while the last generation is still being cancelled
+    again: bool = False  # asked for again while the last round is still being cancelled
     doubt: bool = False  # never written: whoever reads a row from disk does not know how far the call got
 
     @property
@@ -139,7 +139,7 @@ def after(item: Item, event: Event, facts: Mapping[str, Any]) -> Item | None:
         if event is Event.ENDED:
             return _asked_again(replace(item, stage=Stage.ENDED, again=False, **facts))
         if event is Event.CANCELLED:
-            return _next_generation(item)
+            return _next_round(item)
     if stage is None:
         return None
     doubt = {Event.SILENT: True, Event.MISSING: False, Event.ASKED: False}.get(event, item.doubt)
@@ -152,15 +152,15 @@ def _asked_again(item: Item) -> Item:
     if item.stage is Stage.UNWANTED:
         return replace(item, again=True)
     if item.stage is Stage.ENDED and not (item.verdict is not None and item.verdict.ok):
-        return _next_generation(item)
+        return _next_round(item)
     return item
 
 
-def _next_generation(item: Item) -> Item:
+def _next_round(item: Item) -> Item:
     return replace(
         item,
         stage=Stage.TAKEN,
-        generation=item.generation + 1,
+        round=item.round + 1,
         target="",
         graph="",
         verdict=None,

@@ -17,16 +17,16 @@ _LABEL = re.compile(r"(edge|cloud):([0-9a-f]{16}):([0-9a-f]{64}):([0-9]+|h)(:in)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """A process at the source and which generation of it; `h` is the record of one that has ended."""
+    """A process at the source and which round of it; `h` is the record of one that has ended."""
 
     side: str
     site: str
     processid: str
-    generation: str
+    round: str
 
     @property
     def label(self) -> str:
-        return f"{self.side}:{self.site}:{self.processid}:{self.generation}"
+        return f"{self.side}:{self.site}:{self.processid}:{self.round}"
 
     @property
     def input_label(self) -> str:
@@ -48,7 +48,7 @@ def parse_label(label: str) -> Origin | None:
     found = _LABEL.fullmatch(label)
     if found is None:
         return None
-    return Origin(side=found[1], site=found[2], processid=found[3], generation=found[4])
+    return Origin(side=found[1], site=found[2], processid=found[3], round=found[4])
 
 
 def chain_of(env: Mapping[str, str]) -> tuple[str, ...]:

@@ -92,7 +92,7 @@ class UpDesk:
             rule=self._rule.name,
             source=process.processid,
             attempt=assignment.attempt,
-            generation=assignment.attempt,
+            round=assignment.attempt,
             work=work_of(process),
         )
         why_not = self._why_not(process.spec)
@@ -136,7 +136,7 @@ class UpDesk:
     # -- the hands of an item
 
     def _origin(self, item: Item) -> Origin:
-        return Origin(side=EDGE, site=self._edge.site, processid=item.source, generation=str(item.generation))
+        return Origin(side=EDGE, site=self._edge.site, processid=item.source, round=str(item.round))
 
     async def look_up(self, item: Item) -> Happened:
         await self._member.ready()  # the origin is named after the edge
@@ -186,7 +186,7 @@ class UpDesk:
         client = await self._member.ready()
         if item.target:
             await self._notes.finish(item, whole_graph=False)
-        msgid = call_id("close", item.key, str(item.attempt), str(item.generation))
+        msgid = call_id("close", item.key, str(item.attempt), str(item.round))
         try:
             await client.call(_closing(item), msgid=msgid)
             return Event.CLOSED, {}
