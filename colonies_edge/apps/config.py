@@ -1,4 +1,4 @@
-"""Settings of every app and where each came from: flag, else environment, else the folder's devenv, else default."""
+"""Settings of every app and where each came from: flag, environment, systemd credential, devenv, default."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
+from colonies_edge.apps.passphrase import credential
 from colonies_edge.protocol.errors import UsageError
 
 if TYPE_CHECKING:
@@ -36,6 +37,10 @@ VARIABLES: Mapping[str, str] = MappingProxyType(
         "executor_prvkey": "COLONIES_EXECUTOR_PRVKEY",
         "topic_root": "COLONIES_TOPIC_ROOT",
         "data_dir": "COLONIES_DATA_DIR",
+        "retention": "COLONIES_RETENTION",
+        "retention_policy": "COLONIES_RETENTION_POLICY",
+        "monitor_port": "COLONIES_MONITOR_PORT",
+        "monitor_interval": "COLONIES_MONITOR_INTERVAL",
     }
 )
 SECRETS = frozenset({"prvkey", "colony_prvkey", "server_prvkey", "executor_prvkey"})
@@ -45,6 +50,7 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
 
 FLAG = "flag"
 ENVIRONMENT = "environment"
+CREDENTIAL = "systemd credential"
 DEFAULT = "default"
 NOT_SET = "not set"
 
@@ -67,6 +73,10 @@ class Config:
     executor_prvkey: str = ""
     topic_root: str = ""
     data_dir: str = ""
+    retention: str = ""
+    retention_policy: str = ""
+    monitor_port: str = ""
+    monitor_interval: str = ""
     sources: Mapping[str, str]
 
     def source(self, name: str) -> str:
@@ -111,6 +121,7 @@ def load(
         choices = (
             (flags.get(name), FLAG),
             (environment.get(variable) or None, ENVIRONMENT),
+            ((name in SECRETS and credential(variable, environment)) or None, CREDENTIAL),
             (file.get(variable) or None, display(path)),
             (DEFAULTS.get(name), DEFAULT),
         )

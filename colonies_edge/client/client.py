@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -56,6 +56,7 @@ class Endpoint:
     serverid: str = ""
     pins: Path | None = None  # the folder for what is learnt; None learns anew in each program
     tls: Tls | None = None
+    token: str = ""  # of somebody who enrols: the broker does not know him yet
     patience_s: float = PATIENCE_S  # how long opening tries before it gives up
 
     @property
@@ -66,8 +67,8 @@ class Endpoint:
     def __str__(self) -> str:
         return self.mqtt if self.over_http else str(BrokerUrl.parse(self.mqtt))
 
-    def link(self, signer: Signer, clock: PartyClock) -> MqttLink:
-        """A connection to be, as `signer`: with the password of the address, else with a signed one."""
+    def link(self, signer: Callable[[], Signer], clock: PartyClock) -> MqttLink:
+        """A connection to be, as whoever `signer` is then: with the password of the address, else with a signed one."""
         url = BrokerUrl.parse(self.mqtt)
         if url.username:
             return MqttLink(
@@ -76,11 +77,11 @@ class Endpoint:
         link: MqttLink
 
         def password() -> str:
-            return password_of(signer, link.client_id, self.serverid, clock.now_ms())
+            return password_of(signer(), link.client_id, self.serverid, clock.now_ms(), self.token)
 
         link = MqttLink(
             self.mqtt,
-            username=signer.identity,
+            username=signer().identity,
             password=password,
             tls=self.tls,
             patience_s=self.patience_s,
@@ -107,6 +108,7 @@ class AsyncClient(MemberCalls, ProcessCalls, FileCalls, WorkflowCalls, ScheduleC
     ) -> None:
         self.colonyname = colonyname
         self.identity = signer.identity
+        self._signer = signer
         self.endpoint = endpoint
         self.clock = PartyClock()
         self._timeout_s = timeout_s
@@ -124,7 +126,7 @@ class AsyncClient(MemberCalls, ProcessCalls, FileCalls, WorkflowCalls, ScheduleC
         self.caller.on_epoch.append(self._on_epoch)
 
     def _over_mqtt(self, signer: Signer, executor: bool) -> Caller:
-        self._link = self._link or self.endpoint.link(signer, self.clock)
+        self._link = self._link or self.endpoint.link(lambda: self._signer, self.clock)
         return RpcCaller(
             self._link,
             Topics(self.endpoint.topic_root),
@@ -187,6 +189,15 @@ class AsyncClient(MemberCalls, ProcessCalls, FileCalls, WorkflowCalls, ScheduleC
 
     async def close(self) -> None:
         await self.caller.close()
+
+    def become(self, signer: Signer) -> None:
+        """The coordinator knows us under another key now: connect again with it. Calls that wait are signed anew."""
+        own_login = bool(BrokerUrl.parse(self.endpoint.mqtt).username)
+        if isinstance(self.link, MqttLink) and not own_login:
+            self.link.username = signer.identity
+        self._signer = signer
+        self.identity = signer.identity
+        self.caller.become(signer)
 
     async def __aenter__(self) -> AsyncClient:
         try:

@@ -151,6 +151,7 @@ class Member:
     def _new_client(self) -> BridgeClient:
         client = BridgeClient(self._side.endpoint, self.signer, self._side.settings.colony, executor=self._pushed)
         client.line = self._side.line
+        client.caller.shown_as = self.name, self.executortype
         client.on_silence = self.doubt
         return client
 

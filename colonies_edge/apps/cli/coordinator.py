@@ -7,15 +7,16 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from colonies_edge.apps.cli.command import Command, Group, flag, switch
+from colonies_edge.apps.cli.command import Command, Group
 from colonies_edge.apps.cli.config import without_password
 from colonies_edge.apps.cli.console import PROGRAM
-from colonies_edge.apps.cli.coordinator_http import HTTP_FLAGS, http_of, tell_of_http
-from colonies_edge.apps.cli.numbers import byte_size, count, listen_address, port
+from colonies_edge.apps.cli.coordinator_http import http_of, tell_of_http
+from colonies_edge.apps.cli.exits import Failed
 from colonies_edge.apps.cli.session import Session
+from colonies_edge.apps.cli.start_flags import DATA_FLAG, START_FLAGS, START_SETTINGS, retention_of
 from colonies_edge.apps.config import COORDINATOR_FOLDER, ENVIRONMENT, FLAG, tls_of
 from colonies_edge.protocol.errors import ColoniesError, NoConnection, UsageError
-from colonies_edge.protocol.limits import BLOB_QUOTA_BYTES, MESSAGE_BYTES_CEILING, MESSAGE_BYTES_MAX
+from colonies_edge.protocol.limits import BLOB_QUOTA_BYTES, MESSAGE_BYTES_MAX
 
 if TYPE_CHECKING:
     from colonies_edge.apps.coordinator import Options, Running
@@ -23,7 +24,25 @@ if TYPE_CHECKING:
     from colonies_edge.apps.dev import Identities
 
 _HOST, _PORT, _TLS_PORT = "127.0.0.1", 1883, 8883
-_SYNC_MS_MAX = 60_000
+
+
+def check(session: Session) -> int:
+    """Whether this program can go on with a data folder; a coordinator may work in it meanwhile."""
+    from colonies_edge.storage.errors import StoreFailed
+    from colonies_edge.storage.look import look
+
+    folder = Path(session.args.data or Path(session.config.data_dir) / COORDINATOR_FOLDER)
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is no folder; give --data the folder that the coordinator was started with")
+    try:
+        seen = look(folder)
+    except StoreFailed as error:
+        raise Failed(str(error)) from error
+    session.shown_as_json({"problems": seen.problems, "records": seen.records, "oneway": seen.one_way})
+    if seen.problems:
+        raise Failed("; ".join(seen.problems))
+    session.console.info(f"{folder} is sound: {seen.records} records in {seen.segments} segments")
+    return 0
 
 
 async def start(session: Session) -> int:
@@ -38,6 +57,9 @@ async def start(session: Session) -> int:
         where = without_password(running.url)
         session.console.info(f"Coordinator {running.server_id} at {where}, data in {options.data}; Ctrl-C stops it")
         tell_of_http(session.console, running.http, options.http.host if options.http else "")
+        if options.settings.retention_s is not None:
+            seconds = f"{options.settings.retention_s} s after its end"
+            session.console.info(f"Successful work is removed {seconds}, and lines of logs when they are as old")
         identities = dev.given(session.config, options.server_prvkey or keep_key(options.data / SERVER_KEY))
         if identities.colonyname and identities.colony_prvkey:
             await _found(session, running, identities)
@@ -66,6 +88,7 @@ def _options(session: Session) -> Options:
     """A broker named by a flag or the environment is used; the one of a devenv is that folder's own embedded one."""
     from colonies_edge.apps.coordinator import Options
     from colonies_edge.apps.dev import checked_key
+    from colonies_edge.engine.ports import Settings
     from colonies_edge.transports.mqtt_socket import BrokerUrl
 
     args, config = session.args, session.config
@@ -88,7 +111,9 @@ def _options(session: Session) -> Options:
         message_bytes_max=args.message_kib * 1024 if args.message_kib else MESSAGE_BYTES_MAX,
         file_quota=args.file_quota or BLOB_QUOTA_BYTES,
         durability="always" if args.sync_ms is None else args.sync_ms,
+        settings=Settings(retention_s=retention_of(config, args.retention)),
         http=http_of(session),
+        home_assistant_prefix=args.home_assistant or "",
     )
 
 
@@ -136,66 +161,19 @@ async def _found(session: Session, running: Running, identities: Identities) -> 
         session.console.warn(f"{what}; if it is new, `{PROGRAM} colony add` and `{PROGRAM} user add` make it")
 
 
-GROUP = Group(
-    name="coordinator",
-    help="run the coordinator",
-    commands=(
-        Command(
-            name="start",
-            help="run the coordinator until Ctrl-C",
-            run=start,
-            connects=False,
-            settings=(
-                "mqtt",
-                "mqtt_ca",
-                "mqtt_cert",
-                "mqtt_key",
-                "topic_root",
-                "colonyname",
-                "server_prvkey",
-                "colony_prvkey",
-                "prvkey",
-            ),
-            flags=(
-                flag("--data", metavar="DIR", help="where everything is kept (.colonies-edge/coordinator)"),
-                flag("--bridge", metavar="FILE", help="run a bridge to a colony elsewhere with it, by its bridge.toml"),
-                flag(
-                    "--listen",
-                    type=listen_address,
-                    metavar="HOST:PORT",
-                    help="start the embedded broker there (127.0.0.1:1883 without --mqtt)",
-                ),
-                switch("--tls", help="serve TLS, with a certificate of one's own authority (`tls init`), at port 8883"),
-                flag("--tls-cert", metavar="FILE", help="serve TLS with this certificate and those above it (PEM)"),
-                flag("--tls-key", metavar="FILE", help="the key of --tls-cert, where it is not in the same file"),
-                flag("--tls-client-ca", metavar="FILE", help="client certificates of this authority are a password"),
-                switch("--tls-demand-clients", help="let nobody in without a client certificate"),
-                flag(
-                    "--plain-port",
-                    type=port,
-                    metavar="PORT",
-                    help="beside TLS, plain MQTT on 127.0.0.1 for programs of this machine",
-                ),
-                *HTTP_FLAGS,
-                flag(
-                    "--message-kib",
-                    type=count(MESSAGE_BYTES_CEILING // 1024),
-                    metavar="KIB",
-                    help="the largest message (256); a workflow of thousands of nodes needs more",
-                ),
-                flag(
-                    "--file-quota",
-                    type=byte_size,
-                    metavar="SIZE",
-                    help="how much the files of one colony may take of the disk (4GiB)",
-                ),
-                flag(
-                    "--sync-ms",
-                    type=count(_SYNC_MS_MAX),
-                    metavar="MS",
-                    help="sync to disk so often, not before every reply: a power cut may then lose as much",
-                ),
-            ),
-        ),
-    ),
+CHECK = Command(
+    name="check",
+    help="look whether this program can go on with a data folder; changes nothing",
+    run=check,
+    connects=False,
+    flags=(DATA_FLAG,),
 )
+START = Command(
+    name="start",
+    help="run the coordinator until Ctrl-C",
+    run=start,
+    connects=False,
+    settings=START_SETTINGS,
+    flags=START_FLAGS,
+)
+GROUP = Group(name="coordinator", help="run the coordinator", commands=(CHECK, START))
