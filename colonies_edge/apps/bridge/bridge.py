@@ -14,7 +14,6 @@ from colonies_edge.apps.bridge.files import FilesDesk
 from colonies_edge.apps.bridge.history import RULE, HistoryDesk
 from colonies_edge.apps.bridge.items import Item, Kind
 from colonies_edge.apps.bridge.own import OwnDesk
-from colonies_edge.apps.bridge.pace import Pace
 from colonies_edge.apps.bridge.settings import CLOUD, EDGE, BridgeSettings
 from colonies_edge.apps.bridge.side import Member, Side
 from colonies_edge.apps.bridge.status import line_value, write_status
@@ -46,7 +45,7 @@ class Bridge:
     def __init__(self, settings: BridgeSettings) -> None:
         self.settings = settings
         self.store = Store(settings.folder)
-        self.carrier = Carrier(self.store, Pace(settings.rate), self._trouble)
+        self.carrier = Carrier(self.store, settings.rate, self._trouble)
         self._news = asyncio.Event()  # something about a line has changed
         self.edge = self._side(EDGE)
         self.cloud = self._side(CLOUD)
