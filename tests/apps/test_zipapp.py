@@ -177,7 +177,7 @@ def test_the_vendor_folder_holds_exactly_what_the_lock_names() -> None:
 
 def test_pins_are_versions_that_the_package_accepts() -> None:
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    found = re.search(r"^dependencies = (\[.*\])$", text, re.MULTILINE)
+    found = re.search(r"^dependencies = (\[.*?^\])$", text, re.MULTILINE | re.DOTALL)
     assert found is not None
     pins = {pinned.name: pinned.version for pinned in read_lock((VENDOR / "vendored.txt").read_text(encoding="utf-8"))}
     for requirement in map(Requirement, ast.literal_eval(found[1])):
