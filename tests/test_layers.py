@@ -27,7 +27,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
 # What storage may see of the engine: the port it implements and the values that pass through it. Never a decision.
 ENGINE_FOR_STORAGE = ("ports", "outcome", "rows")
 # Apps do not know each other; cli starts them, and what they share stands beside them (config).
-APPS = ("coordinator", "executor", "bridge", "dashboard", "monitor", "cli")
+APPS = ("coordinator", "executor", "bridge", "dashboard", "install", "monitor", "cli")
 
 # Foreign packages and sharp tools of the standard library: who may import them, and what everybody else uses instead.
 DOORS: dict[str, tuple[tuple[str, ...], str]] = {
@@ -45,6 +45,8 @@ DOORS: dict[str, tuple[tuple[str, ...], str]] = {
     "websockets": (("transports/http_caller*.py",), "use transports.http_caller.HttpCaller"),
     "httpx2": (("transports/http_caller*.py",), "use transports.http_caller.HttpCaller"),
     "segno": (("apps/cli/qr_code.py",), "use apps.cli.qr_code.drawn"),
+    "tomllib": (("apps/bridge/settings.py",), "use apps.bridge.settings.read_settings"),
+    "tomli": (("apps/bridge/settings.py",), "use apps.bridge.settings.read_settings"),
     "boto3": (("client/s3.py",), "use the Depot port of client/depot.py"),
     "botocore": (("client/s3.py",), "use the Depot port of client/depot.py"),
     "ctypes": (("crypto/native.py",), "use colonies_edge.crypto.identity"),

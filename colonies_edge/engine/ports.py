@@ -80,6 +80,9 @@ class History(Protocol):
     ) -> Sequence[ProcessRow]:
         """Up to `count` processes in that state, latest `endtime` first; empty filters do not filter."""
 
+    def ended_after(self, colony: str, state: int, endtime: int, processid: str, count: int) -> Sequence[ProcessRow]:
+        """Up to `count` processes in that state that ended later, or then with a greater id: in that order."""
+
     def submitted_since(self, colony: str, state: int, since_ns: int, executorid: str = "") -> Sequence[ProcessRow]:
         """Processes in that state submitted at or after `since_ns`, oldest first; `executorid` "" means anybody's."""
 

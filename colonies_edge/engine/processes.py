@@ -1,10 +1,12 @@
 """Submitting, reading, closing, cancelling and removing processes (`protocol-core.md` 4)."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
 from colonies_edge.engine import lifecycle, workflows_views
+from colonies_edge.engine.ended import ended_after
 from colonies_edge.engine.functions import count_success
 from colonies_edge.engine.lifecycle import SECOND
 from colonies_edge.engine.membership import initiator_name
@@ -12,8 +14,9 @@ from colonies_edge.engine.rows import ProcessRow, Purge
 from colonies_edge.engine.step import Handler, ProcessView, Step
 from colonies_edge.engine.tallies import FINISHED
 from colonies_edge.engine.views import process_value
+from colonies_edge.protocol.codec import dump_json
 from colonies_edge.protocol.errors import BadRequest, Conflict, Forbidden
-from colonies_edge.protocol.limits import COUNT_MAX
+from colonies_edge.protocol.limits import COUNT_MAX, INPUT_BYTES_MAX
 from colonies_edge.protocol.messages import (
     CancelProcess,
     CloseFailed,
@@ -38,8 +41,16 @@ def submit(step: Step, message: SubmitFuncSpec) -> ProcessView:
         known = step.history.process(processid)
     if known is None:
         assert message.spec is not None  # access control refused it
-        step.draft.put("processes", processid, new_process(step, processid, normalised(message.spec)))
+        row = new_process(step, processid, normalised(message.spec))
+        step.draft.put("processes", processid, replace(row, in_=_bounded(message.in_)) if message.in_ else row)
     return ProcessView(processid)
+
+
+def _bounded(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    size = len(dump_json(list(inputs)).encode("utf-8", "replace"))
+    if size > INPUT_BYTES_MAX:
+        raise BadRequest(f"Failed to submit process, its inputs have {size} bytes, the limit is {INPUT_BYTES_MAX}")
+    return inputs
 
 
 def new_process(step: Step, processid: str, spec: FunctionSpec) -> ProcessRow:
@@ -71,6 +82,8 @@ def get_processes(step: Step, message: GetProcesses) -> list[Any]:
         raise BadRequest("Count must not be negative")
     if message.processgraphid:
         return _nodes(step, message)
+    if message.after:
+        return ended_after(step, message)
     if message.state not in set(State):
         raise BadRequest("Failed to get processes, invalid msg.State")
     _require_initiator(step, message.initiator)

@@ -229,6 +229,14 @@ class Archive:
         )
         return self._rows(ProcessRow, found)
 
+    def ended_after(self, colony: str, state: int, endtime: int, processid: str, count: int) -> Sequence[ProcessRow]:
+        found = self._file.read(
+            "SELECT format, row FROM processes WHERE colony = ? AND state = ? AND endtime >= ? "
+            "AND (endtime > ? OR short > ?) ORDER BY endtime, short, number LIMIT ?",
+            (self._known(colony), state, endtime, endtime, short(processid) if processid else -1, count),
+        )
+        return self._rows(ProcessRow, found)
+
     def submitted_since(self, colony: str, state: int, since_ns: int, executorid: str = "") -> Sequence[ProcessRow]:
         found = self._file.read(
             "SELECT format, row FROM processes WHERE colony = ? AND state = ? AND submitted >= ? "

@@ -83,6 +83,14 @@ class MemoryHistory:
         ]
         return sorted(found, key=lambda row: row.endtime, reverse=True)[:count]
 
+    def ended_after(self, colony: str, state: int, endtime: int, processid: str, count: int) -> Sequence[ProcessRow]:
+        found = [
+            row
+            for row in self.processes.values()
+            if (row.colonyname, row.state) == (colony, state) and (row.endtime, row.processid) > (endtime, processid)
+        ]
+        return sorted(found, key=lambda row: (row.endtime, row.processid))[:count]
+
     def submitted_since(self, colony: str, state: int, since_ns: int, executorid: str = "") -> Sequence[ProcessRow]:
         found = [
             row

@@ -35,6 +35,9 @@ executor chid --executorid {ID} --prvkey k
 executor ls --full --all --type t --location l -f x --prvkey k
 executor ls --filter x
 executor get --name x --prvkey k
+bridge start --config f --mqtt m --serverid i --topic-root r --colonyname c --data d --colonyprvkey k
+bridge status --config f --data d --json
+coordinator start --bridge bridge.toml
 executor os start --name x --executortype t --capacity 2 --allow a,b --workdir w --data d
 function register --name x --func f --prvkey k
 function remove --functionid {ID} --prvkey k
@@ -154,7 +157,7 @@ config
 version
 dev --port 1 --data d
 demo
-doctor
+doctor --data d --fix
 coordinator start --mqtt mqtt://h:1 --data d
 coordinator start --listen 0.0.0.0:1 --retention off --sync-ms 5 --message-kib 5 --file-quota 1G --serverprvkey k
 database create --data d --serverprvkey k
@@ -163,6 +166,12 @@ monitor start --listen 127.0.0.1:9 --interval 5 --serverprvkey k
 completion bash
 completion zsh
 completion fish
+coordinator check --data d
+install coordinator --broker embedded --listen 127.0.0.1:1 --dry-run --root r --service-manager none
+install executor --mqtt mqtt://h --colonyname c --executortype t --name n --capacity 2 --allow a,b --location l
+install bridge --config f --program p --python q
+upgrade f --within 5 --one-way --dry-run --root r
+uninstall coordinator --purge --yes --dry-run
 ledger verify --data d
 executor revoke --name e --executorid {ID} --broker-config d --colonyprvkey k
 executor rotate-key --name e --executortype t --data d --next-mqtt mqtts://u:p@h --next-cert c --next-key k

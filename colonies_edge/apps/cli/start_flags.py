@@ -48,6 +48,7 @@ def retention_of(config: Config, given: int | None) -> int | None:
         raise UsageError(f"{config.describe('retention_policy')}: {error}") from None
 
 
+DATA_FLAG = flag("--data", metavar="DIR", help="where everything is kept (.colonies-edge/coordinator)")
 HTTP_FLAGS = (
     flag(
         "--http",
@@ -74,7 +75,7 @@ START_SETTINGS = (
     "prvkey",
 )
 START_FLAGS = (
-    flag("--data", metavar="DIR", help="where everything is kept (.colonies-edge/coordinator)"),
+    DATA_FLAG,
     flag(
         "--listen",
         type=listen_address,
@@ -93,6 +94,7 @@ START_FLAGS = (
         help="beside TLS, plain MQTT on 127.0.0.1 for programs of this machine",
     ),
     *HTTP_FLAGS,
+    flag("--bridge", metavar="FILE", help="run a bridge to a colony elsewhere with it, by its bridge.toml"),
     flag(
         "--home-assistant",
         nargs="?",

@@ -16,6 +16,7 @@ from colonies_edge.apps.executor.settings import GRACE_S, ExecutorSettings, gath
 from colonies_edge.crypto.identity import Signer
 from colonies_edge.protocol.errors import UsageError
 from colonies_edge.transports.mqtt_socket import BrokerUrl, Tls
+from colonies_edge.transports.notify import Notifier
 
 
 class OsExecutor:
@@ -46,9 +47,9 @@ class OsExecutor:
     def identity(self) -> str:
         return self._settings.signer.identity
 
-    async def serve(self) -> None:
+    async def serve(self, notifier: Notifier | None = None) -> None:
         """Work until a signal or `stop()`."""
-        await serve(self._settings, self._worker, (), self._stopping, self._rekeyed)
+        await serve(self._settings, self._worker, (), self._stopping, self._rekeyed, notifier)
 
     def _rekeyed(self, signer: Signer) -> None:
         self._settings = self._settings.rekeyed(signer)

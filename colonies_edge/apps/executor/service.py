@@ -23,6 +23,7 @@ from colonies_edge.client.tasks import end_tasks
 from colonies_edge.crypto.identity import Signer
 from colonies_edge.protocol.errors import ColoniesError, NoConnection, UsageError
 from colonies_edge.protocol.limits import TRY_FIRST_S, TRY_MAX_S
+from colonies_edge.transports.notify import Notifier
 from colonies_edge.transports.ports import NotAdmitted
 from colonies_edge.transports.system import jitter
 
@@ -72,18 +73,25 @@ async def serve(
     functions: Sequence[RegisteredFunction],
     stopping: Stopping,
     rekeyed: Callable[[Signer], None],
+    notifier: Notifier | None = None,
 ) -> None:
     """Work until told to stop. `rekeyed` hears of another key, also before the worker is made. Raises UsageError (the
-    outbox is in use) and what no retry can help."""
+    outbox is in use) and what no retry can help.
+
+    `notifier` hears that the executor is ready, or what it waits for: that is for somebody else to change, so the
+    service itself has started, and a machine that boots without a network does not wait for it.
+    """
+    notifier = notifier or Notifier()
     outbox = Outbox(settings.folder)
     stopping.bind()  # not before: a wish for somebody who could not begin would go to a loop that is closed
+    watching = asyncio.ensure_future(notifier.watch())
     try:
         for note in outbox.notes:
             _log.warning("%s", note)
         with _signals(stopping):
             settings = await _settled(settings, stopping, rekeyed)
-            membership = Membership(settings.registration, functions, settings.owner)
-            client = await _unless(stopping.stop, _connected(settings, membership))
+            membership = Membership(settings.registration, functions, settings.owner, tell=notifier.ready)
+            client = await _unless(stopping.stop, _connected(settings, membership, notifier.ready))
             if client is None:
                 return
             runtime = Runtime(
@@ -93,6 +101,7 @@ async def serve(
                 capacity=settings.capacity,
                 grace_s=settings.grace_s,
                 become_member=membership.become,
+                tell=notifier.ready,
             )
             changing = asyncio.ensure_future(_change_keys(settings, client, membership, stopping, rekeyed))
             try:
@@ -101,7 +110,9 @@ async def serve(
                 await end_tasks([changing])
                 await client.close()
     finally:
+        notifier.stopping()
         stopping.unbind()
+        await end_tasks([watching])
         await outbox.close()
         _log.info("the executor has stopped")
 
@@ -158,7 +169,7 @@ def _client(settings: ExecutorSettings, signer: Signer) -> AsyncClient:
     return AsyncClient(settings.endpoint, signer, settings.registration.colonyname)
 
 
-async def _connected(settings: ExecutorSettings, membership: Membership) -> AsyncClient:
+async def _connected(settings: ExecutorSettings, membership: Membership, tell: Callable[[str], None]) -> AsyncClient:
     pause_s = float(TRY_FIRST_S)
     said = ""
     enrolled = False
@@ -174,6 +185,7 @@ async def _connected(settings: ExecutorSettings, membership: Membership) -> Asyn
             problem = str(error)
         if problem != said:  # once, not every half minute of a night without a network
             _log.warning("%s; trying again", problem)
+            tell(f"waits: {problem}")
             said = problem
         await asyncio.sleep(jitter(pause_s))
         pause_s = min(2 * pause_s, float(TRY_MAX_S))
@@ -181,7 +193,7 @@ async def _connected(settings: ExecutorSettings, membership: Membership) -> Asyn
 
 async def _opened(settings: ExecutorSettings) -> AsyncClient:
     client = AsyncClient(settings.endpoint, settings.signer, settings.registration.colonyname, executor=True)
-    client.caller.shown_as = settings.registration.executorname, settings.registration.executortype
+    client.introduce(settings.registration.executorname, settings.registration.executortype)
     try:
         await client.open()
     except BaseException:
