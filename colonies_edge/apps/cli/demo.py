@@ -66,6 +66,7 @@ async def _in_folder(session: Session, folder: Path) -> int:
 async def _one_job(session: Session, config: Config) -> int:
     """With an executor beside us: submit, wait, show."""
     from colonies_edge.apps.executor import os_executor
+    from colonies_edge.client.tasks import end_tasks
 
     executor: OsExecutor = os_executor(config)
     session.console.info(f"Broker and coordinator run at {config.mqtt}, and executor {executor.name} beside them.")
@@ -77,9 +78,9 @@ async def _one_job(session: Session, config: Config) -> int:
             return INTERRUPTED
         return _report(session, job.result())
     finally:
-        job.cancel()
         executor.stop()
-        await asyncio.gather(working, job, return_exceptions=True)
+        await end_tasks([job])
+        await asyncio.gather(working, return_exceptions=True)
 
 
 async def _job(config: Config) -> dict[str, Any]:

@@ -48,6 +48,7 @@ async def run(
 ) -> None:
     """The same until an event. Raises what ended it, and what `ready` raised."""
     from colonies_edge.apps.coordinator import coordinating, run_until
+    from colonies_edge.client.tasks import end_tasks
     from colonies_edge.storage.errors import StoreFailed
 
     notifier = manager()
@@ -68,9 +69,8 @@ async def run(
             finally:
                 notifier.stopping("says goodbye and writes a checkpoint")
                 stopping.set()
-                greeting.cancel()
-                watching.cancel()
-                await asyncio.gather(work, greeting, watching, return_exceptions=True)
+                await end_tasks([greeting, watching])
+                await asyncio.gather(work, return_exceptions=True)
     except StoreFailed as error:
         raise Failed(str(error)) from error
     except Forbidden as error:
@@ -84,15 +84,15 @@ async def run(
 
 async def _unless(stopping: asyncio.Event, starting: Coroutine[Any, Any, Running]) -> Running | None:
     """What has started, or None when it shall stop before: to read a journal or to wait for a broker may take long."""
+    from colonies_edge.client.tasks import end_tasks
+
     task, stop = asyncio.ensure_future(starting), asyncio.ensure_future(stopping.wait())
     try:
         await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
         if task.done():
             return task.result()
     finally:
-        stop.cancel()
-        task.cancel()
-        await asyncio.gather(task, stop, return_exceptions=True)
+        await end_tasks([task, stop])
     return None
 
 
