@@ -25,51 +25,8 @@ ROOT = Path(__file__).resolve().parent
 PACKAGE = ROOT / "colonies_edge"
 VENDOR = PACKAGE / "_vendor"
 LOCK = VENDOR / "vendored.txt"
+LEFT_OUT = VENDOR / "executor-only.txt"
 
-# Parts that only a coordinator needs. Patterns over paths below colonies_edge/.
-COORDINATOR_PARTS = (
-    "engine/*",
-    "storage/*",
-    "transports/broker*",
-    "transports/http*",
-    "apps/coordinator*",
-    "apps/bridge*",
-    "apps/broker_config*",
-    "apps/certificates*",
-    "apps/cli/bridge*",
-    "apps/cli/broker_config*",
-    "apps/cli/coordinator*",
-    "apps/cli/demo*",
-    "apps/cli/dev*",
-    "apps/cli/doctor_data*",
-    "apps/cli/doctor_services*",
-    "apps/cli/ledger*",
-    "apps/dashboard*",
-    "apps/dev*",
-    "protocol/cron_expression*",
-    "protocol/durations*",
-    "transports/loopback*",
-    "transports/mailbox*",
-)
-# Commands of people, who sit at a computer with the whole file; what a device is asked for stays.
-PEOPLES_PARTS = (
-    "apps/install*",
-    "apps/cli/install*",
-    "apps/cli/uninstall*",
-    "apps/cli/upgrade*",
-    "apps/cli/blueprint*",
-    "apps/cli/cluster*",
-    "apps/cli/cron*",
-    "apps/cli/fs*",
-    "apps/cli/generator*",
-    "apps/cli/location*",
-    "apps/cli/show_blueprint*",
-    "apps/cli/show_schedule*",
-    "apps/cli/show_workflow*",
-    "apps/cli/specs_workflow*",
-    "apps/cli/user*",
-    "apps/cli/workflow*",
-)
 # These parts of amqtt serve its own tools and want packages that we do not carry (sqlalchemy, typer, pydantic).
 UNUSED_VENDORED = ("amqtt/contrib/*", "amqtt/scripts/*")
 
@@ -95,8 +52,8 @@ class Edition:
 FULL = Edition(file_name="colonies-edge.pyz", bytes_max=8_000_000, left_out=(), vendored=None)
 EXECUTOR_ONLY = Edition(
     file_name="colonies-edge-executor.pyz",
-    bytes_max=1_000_000,
-    left_out=COORDINATOR_PARTS + PEOPLES_PARTS,
+    bytes_max=1_200_000,  # a third of it paho; enrolling and TLS made it grow past a megabyte
+    left_out=tuple(line for line in LEFT_OUT.read_text(encoding="utf-8").splitlines() if line and line[0] != "#"),
     vendored=("paho-mqtt",),
 )
 

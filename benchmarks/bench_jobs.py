@@ -89,8 +89,8 @@ class Site:
         self.processes.append(process)
         return process
 
-    def start(self) -> None:
-        """Broker and coordinator."""
+    def start(self, *more: str) -> None:
+        """Broker and coordinator, with `more` on its command line."""
         where = ["--listen", f"127.0.0.1:{self.port}"]
         if self.options.broker == "mosquitto":
             program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
@@ -101,7 +101,7 @@ class Site:
             self.parts["broker"] = self.spawn(program, "-c", str(config))
             where = ["--mqtt", f"mqtt://127.0.0.1:{self.port}"]
             time.sleep(0.5)
-        words = ["coordinator", "start", *where, "--data", str(self.folder / "data")]
+        words = ["coordinator", "start", *where, "--data", str(self.folder / "data"), *more]
         # Its colony is founded by `found`; told of it, the coordinator would found it, too.
         keys = {"COLONIES_SERVER_PRVKEY": self.keys["server"].private_key, "COLONIES_COLONY_PRVKEY": ""}
         self.coordinator = self.spawn(sys.executable, "-m", "colonies_edge", *words, **keys)
@@ -152,12 +152,12 @@ class Site:
 
 
 @contextmanager
-def site_of(options: argparse.Namespace) -> Iterator[Site]:
+def site_of(options: argparse.Namespace, *more: str) -> Iterator[Site]:
     """A running site."""
     with tempfile.TemporaryDirectory() as name:
         site = Site(options, Path(name))
         try:
-            site.start()
+            site.start(*more)
             yield site
         finally:
             site.close()

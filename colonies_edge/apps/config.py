@@ -1,4 +1,4 @@
-"""Settings of every app and where each came from: flag, else environment, else the folder's devenv, else default."""
+"""Settings of every app and where each came from: flag, environment, systemd credential, devenv, default."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
+from colonies_edge.apps.passphrase import credential
 from colonies_edge.protocol.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ VARIABLES: Mapping[str, str] = MappingProxyType(
     {
         "mqtt": "COLONIES_MQTT",
         "mqtt_ca": "COLONIES_MQTT_CA",
+        "mqtt_cert": "COLONIES_MQTT_CERT",
+        "mqtt_key": "COLONIES_MQTT_KEY",
         "serverid": "COLONIES_SERVER_ID",
         "colonyname": "COLONIES_COLONY_NAME",
         "prvkey": "COLONIES_PRVKEY",
@@ -34,6 +37,10 @@ VARIABLES: Mapping[str, str] = MappingProxyType(
         "executor_prvkey": "COLONIES_EXECUTOR_PRVKEY",
         "topic_root": "COLONIES_TOPIC_ROOT",
         "data_dir": "COLONIES_DATA_DIR",
+        "retention": "COLONIES_RETENTION",
+        "retention_policy": "COLONIES_RETENTION_POLICY",
+        "monitor_port": "COLONIES_MONITOR_PORT",
+        "monitor_interval": "COLONIES_MONITOR_INTERVAL",
     }
 )
 SECRETS = frozenset({"prvkey", "colony_prvkey", "server_prvkey", "executor_prvkey"})
@@ -43,6 +50,7 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
 
 FLAG = "flag"
 ENVIRONMENT = "environment"
+CREDENTIAL = "systemd credential"
 DEFAULT = "default"
 NOT_SET = "not set"
 
@@ -53,6 +61,8 @@ class Config:
 
     mqtt: str = ""
     mqtt_ca: str = ""
+    mqtt_cert: str = ""
+    mqtt_key: str = ""
     serverid: str = ""
     colonyname: str = ""
     prvkey: str = ""
@@ -63,6 +73,10 @@ class Config:
     executor_prvkey: str = ""
     topic_root: str = ""
     data_dir: str = ""
+    retention: str = ""
+    retention_policy: str = ""
+    monitor_port: str = ""
+    monitor_interval: str = ""
     sources: Mapping[str, str]
 
     def source(self, name: str) -> str:
@@ -107,6 +121,7 @@ def load(
         choices = (
             (flags.get(name), FLAG),
             (environment.get(variable) or None, ENVIRONMENT),
+            ((name in SECRETS and credential(variable, environment)) or None, CREDENTIAL),
             (file.get(variable) or None, display(path)),
             (DEFAULTS.get(name), DEFAULT),
         )
@@ -118,12 +133,21 @@ def load(
 
 
 def tls_of(config: Config, *, believe_any: bool = False) -> Tls | None:
-    """How to check a broker that is reached by TLS; None leaves it to the system's authorities. Raises UsageError."""
+    """How to check a broker that is reached by TLS, and what to show it; None leaves it to the system's authorities.
+    Raises UsageError."""
     from colonies_edge.transports.mqtt_socket import Tls  # loads asyncio, which most commands can do without
 
-    if config.mqtt_ca and not Path(config.mqtt_ca).is_file():
-        raise UsageError(f"{config.describe('mqtt_ca')} names no file: {config.mqtt_ca}")
-    return Tls(cafile=config.mqtt_ca, insecure=believe_any) if config.mqtt_ca or believe_any else None
+    for name in ("mqtt_ca", "mqtt_cert", "mqtt_key"):
+        path: str = getattr(config, name)
+        if path and not Path(path).is_file():
+            raise UsageError(f"{config.describe(name)} names no file: {path}")
+    if config.mqtt_key and not config.mqtt_cert:
+        raise UsageError(
+            f"{config.describe('mqtt_key')} is a key without its certificate: set {VARIABLES['mqtt_cert']}"
+        )
+    if not (config.mqtt_ca or config.mqtt_cert or believe_any):
+        return None
+    return Tls(cafile=config.mqtt_ca, certfile=config.mqtt_cert, keyfile=config.mqtt_key, insecure=believe_any)
 
 
 def with_address(url: str, host: str | None, port: int | None) -> str:

@@ -18,6 +18,8 @@ from colonies_edge.transports.ports import NotAdmitted
 COLONY = "dev"
 USER = "dev"
 PORT = 1883
+HTTP_PORT = 50080  # upstream's
+HTTP_PORT_VARIABLE = "COLONIES_SERVER_HTTP_PORT"
 _KEY_FILES = {"server_prvkey": "server.key", "colony_prvkey": "colony.key", "prvkey": "user.key"}
 
 # Ask the coordinator as the holder of a private key: (private key, colony of the topic, message) -> reply.
@@ -76,7 +78,15 @@ def port_of(config: Config, given_port: int | None) -> int:
         return PORT
 
 
-def devenv_of(identities: Identities, mqtt: str, topic_root: str) -> dict[str, str]:
+def http_port_of(folder: Path, given_port: int | None) -> int:
+    """The given port of the HTTP gateway, else the one this folder used before, else upstream's; 0 for none."""
+    if given_port is not None:
+        return given_port
+    before = settings.read_devenv(folder / settings.DEVENV).get(HTTP_PORT_VARIABLE, "")
+    return int(before) if before.isdigit() else HTTP_PORT
+
+
+def devenv_of(identities: Identities, mqtt: str, topic_root: str, *, http: str = "") -> dict[str, str]:
     """What a shell of this folder needs to use the colony, and what the next start needs to be the same one."""
     values = {
         "mqtt": mqtt,
@@ -87,7 +97,22 @@ def devenv_of(identities: Identities, mqtt: str, topic_root: str) -> dict[str, s
         "server_prvkey": identities.server_prvkey,
         "topic_root": "" if topic_root == settings.DEFAULTS["topic_root"] else topic_root,
     }
-    return {VARIABLES[name]: value for name, value in values.items() if value}
+    return {VARIABLES[name]: value for name, value in values.items() if value} | _for_upstream(http)
+
+
+def _for_upstream(http: str) -> dict[str, str]:
+    """Where the CLI and the SDKs of Colonies look for a server; two of them call the same thing by another name."""
+    parts = urlsplit(http)
+    if not http or parts.port is None:
+        return {}
+    tls = "true" if parts.scheme == "https" else "false"
+    return {
+        "COLONIES_SERVER_HOST": parts.hostname or "",
+        HTTP_PORT_VARIABLE: str(parts.port),
+        "COLONIES_SERVER_PORT": str(parts.port),
+        "COLONIES_TLS": tls,
+        "COLONIES_SERVER_TLS": tls,
+    }
 
 
 async def found(identities: Identities, ask: Ask) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -55,10 +55,11 @@ class Endpoint:
     serverid: str = ""
     pins: Path | None = None  # the folder for what is learnt; None learns anew in each program
     tls: Tls | None = None
+    token: str = ""  # of somebody who enrols: the broker does not know him yet
     patience_s: float = PATIENCE_S  # how long opening tries before it gives up
 
-    def link(self, signer: Signer, clock: PartyClock) -> MqttLink:
-        """A connection to be, as `signer`: with the password of the address, else with a signed one."""
+    def link(self, signer: Callable[[], Signer], clock: PartyClock) -> MqttLink:
+        """A connection to be, as whoever `signer` is then: with the password of the address, else with a signed one."""
         url = BrokerUrl.parse(self.mqtt)
         if url.username:
             return MqttLink(
@@ -67,11 +68,11 @@ class Endpoint:
         link: MqttLink
 
         def password() -> str:
-            return password_of(signer, link.client_id, self.serverid, clock.now_ms())
+            return password_of(signer(), link.client_id, self.serverid, clock.now_ms(), self.token)
 
         link = MqttLink(
             self.mqtt,
-            username=signer.identity,
+            username=signer().identity,
             password=password,
             tls=self.tls,
             patience_s=self.patience_s,
@@ -98,9 +99,10 @@ class AsyncClient(MemberCalls, ProcessCalls, FileCalls, WorkflowCalls, ScheduleC
     ) -> None:
         self.colonyname = colonyname
         self.identity = signer.identity
+        self._signer = signer
         self.endpoint = endpoint
         self.clock = PartyClock()
-        self.link: Link = link or endpoint.link(signer, self.clock)
+        self.link: Link = link or endpoint.link(lambda: self._signer, self.clock)
         self._timeout_s = timeout_s
         self._pins = Pins(endpoint.pins) if endpoint.pins is not None else None
         self.caller = RpcCaller(
@@ -146,6 +148,15 @@ class AsyncClient(MemberCalls, ProcessCalls, FileCalls, WorkflowCalls, ScheduleC
 
     async def close(self) -> None:
         await self.caller.close()
+
+    def become(self, signer: Signer) -> None:
+        """The coordinator knows us under another key now: connect again with it. Calls that wait are signed anew."""
+        own_login = bool(BrokerUrl.parse(self.endpoint.mqtt).username)
+        if isinstance(self.link, MqttLink) and not own_login:
+            self.link.username = signer.identity
+        self._signer = signer
+        self.identity = signer.identity
+        self.caller.become(signer)
 
     async def __aenter__(self) -> AsyncClient:
         try:

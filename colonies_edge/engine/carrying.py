@@ -1,5 +1,6 @@
 """Carrying a decision out: apply its writes, reply, and follow up with assignments, answered polls and events."""
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -8,7 +9,7 @@ from colonies_edge.engine.access import Memory, is_member
 from colonies_edge.engine.answers import Answers
 from colonies_edge.engine.live import Live
 from colonies_edge.engine.offers import Poll
-from colonies_edge.engine.outcome import Answer, Aside, Event, Kind, Outcome, Push, Record, Reply, Request, Write
+from colonies_edge.engine.outcome import Answer, Aside, Event, Kind, Outcome, Push, Record, Reply, Request, Route, Write
 from colonies_edge.engine.ports import NO_SHELF, History, Settings, Shelf
 from colonies_edge.engine.step import GraphView, Later, ProcessView, Retyped, Step
 from colonies_edge.engine.tables import Tables
@@ -31,6 +32,7 @@ class Saying:
         self.events: list[Event] = []
         self.faults: list[Exception] = []
         self.asides: list[Aside] = []
+        self.ended: list[Route] = []
 
     def outcome(self) -> Outcome:
         return Outcome(
@@ -40,6 +42,7 @@ class Saying:
             events=tuple(self.events),
             faults=tuple(self.faults),
             asides=tuple(self.asides),
+            ended=tuple(self.ended),
         )
 
 
@@ -52,6 +55,7 @@ class Carrier:
         self._history = history
         self._answers = Answers()
         self._live = Live(self.tables, settings, shelf)
+        self.events: Counter[str] = Counter()  # what those who watch want to have counted, since the start
 
     def _carry_out(
         self, step: Step, saying: Saying, memory: Memory = Memory.NONE, answer: Answer | None = None
@@ -64,7 +68,7 @@ class Carrier:
             action()
         if request is not None and answer is not None:
             self._reply(request, step.msgid, answer, saying)
-            if memory is not Memory.NONE:
+            if memory is not Memory.NONE and request.stamped:
                 self._answers.remember(request.caller, step.msgid, answer, live.steady)
         self._follow(step, saying)
         settle(step)
@@ -122,7 +126,8 @@ class Carrier:
             self.tables.heard[poll.seeker.executorid] = now
             answer = Answer(payloadtype=poll.request.payloadtype, error=False, processid=row.processid)
             self._reply(poll.request, step.msgid, answer, saying)
-            self._answers.remember(poll.request.caller, step.msgid, answer, self._live.steady)
+            if poll.request.stamped:
+                self._answers.remember(poll.request.caller, step.msgid, answer, self._live.steady)
             saying.records.append(self._record(now, step.draft.writes, poll.request, step.msgid, answer))
 
     def _end_poll(self, key: str, error: ColoniesError, saying: Saying) -> None:
@@ -143,6 +148,7 @@ class Carrier:
         live.changed.clear()
         saying.events += news_of_graphs(live, saying.records)
         saying.events += channels.farewells(live)
+        saying.ended += live.subscriptions.take_ended()
 
     def _refuse(
         self, request: Request, msgid: str, error: ColoniesError, saying: Saying, memory: Memory = Memory.NONE
@@ -151,7 +157,7 @@ class Carrier:
         self._reply(request, msgid, answer, saying)
         if memory is Memory.DURABLE:
             saying.records.append(self._record(self._now(), (), request, msgid, answer))
-        if memory is not Memory.NONE:
+        if memory is not Memory.NONE and request.stamped:
             self._answers.remember(request.caller, msgid, answer, self._live.steady)
 
     def _now(self) -> int:
@@ -163,7 +169,7 @@ class Carrier:
             time_ns=now,
             writes=tuple(writes),
             caller=request.caller,
-            msgid=msgid,
+            msgid=msgid if request.stamped else "",  # as in the envelope: the proof compares them
             envelope=request.envelope,
             answer=answer,
         )

@@ -9,6 +9,7 @@ from colonies_edge.engine import (
     blueprints,
     channels,
     crons,
+    enrolment,
     executing,
     executors,
     files,
@@ -20,16 +21,19 @@ from colonies_edge.engine import (
     membership,
     pause,
     processes,
+    retention,
     schedule_timers,
     server,
     snapshots,
+    tokens,
     watching,
     workflows,
 )
 from colonies_edge.engine.access import RULES, Memory, Role, Rule, authorise, memory_of
 from colonies_edge.engine.carrying import Carrier, Saying, answer_of
+from colonies_edge.engine.figures import Figures, figures
 from colonies_edge.engine.live import SECOND
-from colonies_edge.engine.outcome import Aside, Kind, Outcome, Push, Record, Request, Write
+from colonies_edge.engine.outcome import Aside, Kind, Outcome, Push, Record, Request, Route, Write
 from colonies_edge.engine.retiring import retire
 from colonies_edge.engine.rows import ClockStep, PresenceRow, ProcessRow, ServerRow
 from colonies_edge.engine.step import ASIDE, Handler, Step
@@ -47,6 +51,7 @@ SWEEPS_PER_STALE_TIME = 10  # silent executors are looked for so often: upstream
 HANDLERS: Mapping[str, Handler] = {
     **server.HANDLERS,
     **membership.HANDLERS,
+    **enrolment.HANDLERS,
     **functions.HANDLERS,
     **processes.HANDLERS,
     **executing.HANDLERS,
@@ -88,7 +93,7 @@ class Engine(Carrier):
                 self.tables.apply(write)
                 if write.table == "clock":
                     self._answers.shift(write.row.by_ns)
-            if record.answer is not None:
+            if record.answer is not None and record.msgid:
                 self._answers.forget_old(record.time_ns)  # as it was then: the same msgid may have come back much later
                 self._answers.remember(record.caller, record.msgid, record.answer, record.time_ns)
         self.tables.observers.append(live.observe)
@@ -108,6 +113,7 @@ class Engine(Carrier):
         live.dirty_processes.clear()
         schedule_timers.start(live)
         live.timers.set(live.after(self.settings.stale_executor_s / SWEEPS_PER_STALE_TIME), Timer.SWEEP, "")
+        retention.start(live)
 
     def found(self, identity: str, now: int) -> Outcome:
         """Tell a new coordinator who it is: it is the server owner, too. A known one may take on its present owner's
@@ -140,11 +146,19 @@ class Engine(Carrier):
 
         return rows()
 
+    def figures(self, now: int) -> Figures:
+        """What those who watch want to know."""
+        return figures(self._live, self._answers.count, self.events, now)
+
     # Requests
 
     def knows(self, identity: str) -> bool:
         """Has this identity any role here?"""
         return self.tables.knows(identity)
+
+    def refusal_of(self, token: str, now: int, *, signed: bool = False) -> str:
+        """Why a stranger with this token is not let in, or "". Without `signed` only its words are looked at."""
+        return tokens.refusal(self.tables, token, now, signed=signed)
 
     def handle(self, request: Request, now: int) -> Outcome:
         """Decide one request."""
@@ -168,7 +182,7 @@ class Engine(Carrier):
                 if request.caller in self.tables.away:
                     saying = self._welcome_back(request.caller, now)
                 msgid = message.msgid if request.stamped else msgid
-                if rule.memory is not Memory.NONE and self._repeat(request, msgid, saying):
+                if rule.memory is not Memory.NONE and request.stamped and self._repeat(request, msgid, saying):
                     return saying.outcome()
         except ColoniesError as error:
             self._refuse(request, msgid, error, saying)
@@ -191,6 +205,7 @@ class Engine(Carrier):
             raise BadRequest(f"msgid must have {MSGID_MIN} to {MSGID_MAX} visible characters")
         sent = message.ts * 1_000_000
         if abs(sent - now) > FRESHNESS_S * SECOND:
+            self.events["stale stamps refused"] += 1
             raise ClockSkew(f"ts is more than {FRESHNESS_S} s away from the coordinator's time", ts=now // 1_000_000)
         if rule.memory is Memory.VOLATILE and sent < self._live.started_ns:
             # What a volatile message did before the restart is forgotten, its answer too: only a fresh one counts.
@@ -199,6 +214,7 @@ class Engine(Carrier):
     def _repeat(self, request: Request, msgid: str, saying: Saying) -> bool:
         answer = self._answers.get(request.caller, msgid)
         if answer is not None:
+            self.events["calls repeated"] += 1
             self._reply(request, msgid, answer, saying)
             return True
         key = f"{request.caller}/{msgid}"
@@ -266,6 +282,7 @@ class Engine(Carrier):
                 lifecycle.fail(step, row, (lifecycle.WAIT_TIMEOUT,))
         elif due.timer is Timer.LEASE:
             if row is not None and row.state is State.RUNNING and live.leases.over(key, live.steady):
+                self.events["leases lost"] += 1
                 lifecycle.run_out(step, row, lifecycle.LEASE_LOST, "reassigned")
         elif due.timer is Timer.POLL:
             poll = live.offers.poll(key)
@@ -281,6 +298,8 @@ class Engine(Carrier):
             crons.go_off(step, key)
         elif due.timer is Timer.GENERATOR:
             generators.go_off(step, key)
+        elif due.timer is Timer.RETENTION:
+            retention.go_off(step)
 
     def _sweep(self, step: Step) -> None:
         for executor in tuple(self.tables.executors.values()):
@@ -300,6 +319,24 @@ class Engine(Carrier):
             live.leases.shorten(processid, conn, live.after(self.settings.grace_s))
         live.offers.withdraw(executorid)
         return Outcome()
+
+    def hung_up(self, route: Route, msgid: str, now: int) -> Outcome:
+        """Who called on this connection went away: its long poll `msgid` and its subscriptions end unanswered."""
+        live = self._live
+        live.begin(now)
+        live.offers.end(f"{route.party}/{msgid}")
+        live.subscriptions.end_all(route)
+        live.subscriptions.take_ended()
+        return Outcome()
+
+    def unheard(self, processid: str, executorid: str, now: int) -> Outcome:
+        """A pulled assignment reached nobody, as the caller had left: back to the queue, no retry counted (4.7.6)."""
+        self._live.begin(now)
+        step = Step(self._live, self._history, now)
+        row = self.tables.processes.get(processid)
+        if row is not None and row.state is State.RUNNING and row.assignedexecutorid == executorid:
+            lifecycle.give_back(step, row)
+        return self._carry_out(step, Saying())
 
     def undeliverable(self, push: Push, text: str, now: int) -> Outcome:
         """An assignment cannot be sent to anybody: the process fails instead of going round for ever."""

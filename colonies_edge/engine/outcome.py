@@ -22,7 +22,8 @@ class Request:
 
     `value` is the parsed JSON of the payload. `stamped` is False only for transports that, like the Go server's HTTP,
     carry neither `msgid` nor `ts`; everywhere else a message without them is refused. Such a transport gives every
-    request a fresh `msgid` of its own, from which ids of new objects are derived.
+    request a fresh `msgid` of its own, from which ids of new objects are derived; nobody can send that call again, so
+    its answer is not remembered.
     """
 
     caller: str
@@ -140,6 +141,7 @@ class Outcome:
     events: tuple[Event, ...] = ()
     faults: tuple[Exception, ...] = ()
     asides: tuple[Aside, ...] = ()
+    ended: tuple[Route, ...] = ()  # connections of which one subscription is over, once for each
 
     @property
     def touches_archive(self) -> bool:

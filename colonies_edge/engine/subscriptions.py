@@ -34,6 +34,7 @@ class Subscriptions:
         self._all: dict[str, Subscription] = {}
         self._by_topic: dict[tuple[str, ...], dict[str, None]] = {}
         self._by_conn: dict[tuple[str, str], dict[str, None]] = {}
+        self._ended: list[Route] = []
 
     @staticmethod
     def key(route: Route, msgid: str) -> str:
@@ -56,9 +57,20 @@ class Subscriptions:
         """Stop, and say what it was; harmless when it ended before."""
         subscription = self._all.pop(key, None)
         if subscription is not None:
+            self._ended.append(subscription.route)
             _discard(self._by_topic, subscription.topic, key)
             _discard(self._by_conn, (subscription.route.party, subscription.route.conn), key)
         return subscription
+
+    def end_all(self, route: Route) -> None:
+        """The connection is gone, and with it all of its subscriptions."""
+        for key in tuple(self._by_conn.get((route.party, route.conn), ())):
+            self.end(key)
+
+    def take_ended(self) -> list[Route]:
+        """The connections of the subscriptions that ended since the last call."""
+        ended, self._ended = self._ended, []
+        return ended
 
     def count(self, route: Route) -> int:
         """How many subscriptions a connection has."""

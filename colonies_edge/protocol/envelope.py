@@ -114,6 +114,12 @@ def seal_reply(
     return ReplyEnvelope(payloadtype=payloadtype, payload=payload, error=error, msgid=msgid, ts=ts, signature=signature)
 
 
+def plain_reply(payloadtype: str, value: Any, error: bool) -> bytes:
+    """A reply as Colonies servers send it over HTTP (`protocol-core.md` 1.4): nobody signs it."""
+    head = f'{{"payloadtype":{quoted(payloadtype)},"payload":"{_payload_of(value)}"'
+    return f'{head},"error":{"true" if error else "false"}}}'.encode("utf-8", "replace")
+
+
 def reply_text(payloadtype: str, msgid: str, ts: int, error: bool, topic: str, payload: str) -> bytes:
     """The signed text of `PROTOCOL.md` 3. A line break inside a part would make two texts out of one: ValueError."""
     text = f"{payloadtype}\n{msgid}\n{ts}\n{1 if error else 0}\n{topic}\n{payload}"

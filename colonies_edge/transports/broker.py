@@ -40,7 +40,7 @@ class EmbeddedBroker:
         self.ports: tuple[int, ...] = ()
 
     async def start(self) -> None:
-        """Listen. Raises OSError when an address is taken or a certificate cannot be read."""
+        """Listen. Raises OSError when an address is taken, UsageError for certificates that cannot be used."""
         core = Core(
             router=self._router,
             admit=self._admit,
@@ -78,6 +78,12 @@ class EmbeddedBroker:
         """Throw an identity out at once."""
         if self._core is not None:
             self._core.disconnect(identity)
+
+    def disconnect_strangers(self, knows: Callable[[str], bool]) -> None:
+        """Throw out everybody who is not known any more."""
+        for identity in self._core.identities if self._core is not None else ():
+            if not knows(identity):
+                self.disconnect(identity)
 
     @property
     def connection_count(self) -> int:

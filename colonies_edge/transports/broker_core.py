@@ -21,11 +21,12 @@ from amqtt.errors import AMQTTError, CodecError, MQTTError, NoDataError
 from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
 from amqtt.session import Session
 
-from colonies_edge.protocol.limits import CONNECTIONS_PER_IDENTITY_MAX
+from colonies_edge.protocol.limits import CONNECTIONS_PER_IDENTITY_MAX, ENROLLING_S
 from colonies_edge.transports import mqtt_packets as packets
 from colonies_edge.transports.admission import Access, Admission, Credentials
 from colonies_edge.transports.broker_connection import Client, Confinement, Connection
 from colonies_edge.transports.broker_gate import Gate
+from colonies_edge.transports.certificate_files import CertificateFiles
 from colonies_edge.transports.mailbox import Mailbox
 from colonies_edge.transports.router import Message, Router
 
@@ -43,11 +44,15 @@ class Listen:
     port: int = 1883
     certfile: str = ""
     keyfile: str = ""
-    cafile: str = ""  # of client certificates, which are asked for and not demanded
+    cafile: str = ""  # the authority of client certificates, which are asked for
+    clients_demanded: bool = False  # and insisted on
 
 
 # Turns of the loop in which aborted transports, TLS over TCP, close their sockets; a loop that ends before leaks them.
 CLOSING_TURNS = 3
+
+
+_OWN = (Access.FULL, Access.STATUS_ONLY)  # what only a known identity gets
 
 
 class _Refused(Exception):
@@ -81,13 +86,12 @@ class Core(Broker):
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def listen(self, wanted: Listen) -> int:
-        """Before `start`. Returns the port; raises OSError when it is taken, or the certificate cannot be read."""
+        """Before `start`. Returns the port; raises OSError when it is taken, UsageError for unusable certificates."""
         context = None
         if wanted.certfile:
-            config = ListenerConfig(
-                ssl=True, certfile=wanted.certfile, keyfile=wanted.keyfile, cafile=wanted.cafile or None
-            )
-            context = self._create_ssl_context(config)
+            demanded = wanted.clients_demanded
+            files = CertificateFiles(wanted.certfile, wanted.keyfile, clients=wanted.cafile, demanded=demanded)
+            context = files.context
         name = f"{wanted.host}:{wanted.port}:{len(self._servers)}"
         kind = ListenerType("tcp")
         instance = await self._create_server_instance(name, kind, wanted.host, wanted.port, context)
@@ -127,6 +131,12 @@ class Core(Broker):
         for client_id in [name for name, (owner, _) in self._lasting.items() if owner == identity]:
             self._drop_session(client_id)
 
+    @property
+    def identities(self) -> set[str]:
+        """Who is connected, and for whom something is kept."""
+        connected = {c.client.admission.identity for c in self._clients.values() if c.client.admission.access in _OWN}
+        return connected | {owner for owner, _ in self._lasting.values()}
+
     # -- one connection
 
     async def stream_connected(
@@ -155,7 +165,7 @@ class Core(Broker):
         _set_options(writer)
         try:
             session = await self._read_connect(reader, writer)
-            client = self._let_in(session, address)
+            client = self._let_in(session, address, _certified(writer))
         except _Refused as refused:
             self._gate.note_failure(address, now_s)
             _log.info("refused a connection from %s: %s", address, refused)
@@ -176,7 +186,7 @@ class Core(Broker):
         _, session = await asyncio.wait_for(read, CONNECT_S)
         return session
 
-    def _let_in(self, session: Session, address: str) -> Client:
+    def _let_in(self, session: Session, address: str, certified: str) -> Client:
         """Raises _Refused. Whoever gets through is counted at the gate."""
         client_id = session.client_id or ""
         admission = self._admit(
@@ -185,6 +195,7 @@ class Core(Broker):
                 password=session.password or "",
                 client_id=client_id,
                 address=address,
+                certified=certified,
             )
         )
         if admission.access is Access.REFUSED:
@@ -196,7 +207,8 @@ class Core(Broker):
         if client_id in self._clients:
             _log.info("%s connected again; the older connection ends", client_id)
             self._clients[client_id].end(abrupt=True)
-        if not self._gate.enter(admission.identity):
+        entered = self._gate.enter_to_enrol if admission.access is Access.ENROLLING else self._gate.enter
+        if not entered(admission.identity):
             raise _Refused(packets.SERVER_UNAVAILABLE, f"too many connections of {admission.identity or 'anybody'}")
         return Client(
             client_id=client_id,
@@ -228,12 +240,17 @@ class Core(Broker):
             on_end=self._connection_ended,
         )
         self._clients[client.client_id] = connection
+        if client.admission.access is Access.ENROLLING:
+            asyncio.get_running_loop().call_later(ENROLLING_S, lambda: connection.end(abrupt=False))
         writer.write(packets.connack(packets.ACCEPTED, session_present=present))
         return connection
 
     def _connection_ended(self, connection: Connection) -> None:
         client = connection.client
-        self._gate.leave(client.admission.identity)
+        if client.admission.access is Access.ENROLLING:
+            self._gate.leave_enrolled(client.admission.identity)
+        else:
+            self._gate.leave(client.admission.identity)
         if self._clients.get(client.client_id) is connection:
             del self._clients[client.client_id]
         if client.clean:
@@ -274,6 +291,13 @@ class Core(Broker):
     @property
     def session_count(self) -> int:
         return len(self._clients) + sum(1 for name in self._lasting if name not in self._clients)
+
+
+def _certified(writer: asyncio.StreamWriter) -> str:
+    """The common name of the client certificate that was checked in the handshake, "" when none was shown."""
+    certificate = writer.get_extra_info("peercert") or {}
+    names = [value for attributes in certificate.get("subject", ()) for key, value in attributes if key == "commonName"]
+    return names[0] if len(names) == 1 else ""
 
 
 def _set_options(writer: asyncio.StreamWriter) -> None:

@@ -21,6 +21,7 @@ from colonies_edge.transports.ports import (
     Will,
     check_size,
     filter_text,
+    nothing,
 )
 from colonies_edge.transports.router import Message, Router
 from colonies_edge.transports.signals import fire
@@ -206,7 +207,7 @@ class LoopbackLink(LinkBase):
         fire(self.on_connect)
 
     def _deliver(self, mailbox: Mailbox, conn: str, mid: int, message: Message, repeated: bool) -> None:
-        ack = partial(self._ack, mailbox, conn, mid) if mid else _nothing
+        ack = partial(self._ack, mailbox, conn, mid) if mid else nothing
         self.deliveries.put_nowait(Delivery(message.topic, message.payload, message.retain, ack))
 
     def _ack(self, mailbox: Mailbox, conn: str, mid: int) -> None:
@@ -226,7 +227,3 @@ class LoopbackLink(LinkBase):
         self._lost(str(failure))
         self._up.set()
         fire(self.on_failure, failure)
-
-
-def _nothing() -> None:
-    """Quality 0 is not acknowledged."""

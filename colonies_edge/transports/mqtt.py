@@ -14,7 +14,7 @@ from colonies_edge.protocol.errors import NoConnection
 from colonies_edge.protocol.limits import MESSAGE_BYTES_MAX
 from colonies_edge.transports.light import without
 from colonies_edge.transports.link_base import LinkBase
-from colonies_edge.transports.mqtt_socket import BrokerUrl, BufferedSocket, Tls, connect
+from colonies_edge.transports.mqtt_socket import BrokerUrl, BufferedSocket, Tls, connect, no_answer, no_answer_yet
 from colonies_edge.transports.outgoing import Outgoing, Subscribing
 from colonies_edge.transports.ports import (
     PATIENCE_S,
@@ -88,7 +88,7 @@ class MqttLink(LinkBase):
     ) -> None:
         super().__init__(client_id or f"ce-{new_conn()}", payload_bytes_max=payload_bytes_max)
         self.url = BrokerUrl.parse(url)
-        self._username = username or self.url.username
+        self.username = username or self.url.username  # of the next connection
         self._password = password or (lambda: self.url.password)
         self._tls = (tls or Tls()).context() if self.url.tls else None
         self._keepalive_s = keepalive_s
@@ -96,13 +96,14 @@ class MqttLink(LinkBase):
         self._outgoing = Outgoing()
         self._client = self._new_client(clean)
         self._socket: BufferedSocket | None = None
+        self._closed: BufferedSocket | None = None  # the one before, which knows why it ended
         self._generation = 0  # of the connection: acknowledgements for an older one are void
         self._answer: asyncio.Future[None] | None = None  # of this attempt's CONNACK
         self._lost: asyncio.Future[str] | None = None  # why this connection ended
         self._hurry = asyncio.Event()
         self._watch = TakeoverWatch() if client_id else None
         self._backoff = Backoff()
-        self._failed_attempt: Exception = NoConnection("no attempt yet")
+        self._failed_attempt: Exception = no_answer_yet(self.url)
         self._subscribing = Subscribing()
         self._task: asyncio.Task[None] | None = None
         self._write_due = False
@@ -270,8 +271,8 @@ class MqttLink(LinkBase):
             self._client.will_clear()
         else:
             self._client.will_set(will[0], will[1], qos=1, retain=will[2])
-        if self._username:
-            self._client.username_pw_set(self._username, self._password())
+        if self.username:
+            self._client.username_pw_set(self.username, self._password())
         loop = asyncio.get_running_loop()
         self._answer = loop.create_future()
         self._socket = self._client.prepared = sock
@@ -340,7 +341,7 @@ class MqttLink(LinkBase):
         loop = asyncio.get_running_loop()
         loop.remove_reader(sock.fileno())
         loop.remove_writer(sock.fileno())
-        self._socket = None
+        self._socket, self._closed = None, sock
 
     def _on_connack(
         self, _client: paho.Client, _userdata: Any, _flags: Any, code: ReasonCode, _properties: Properties | None
@@ -365,7 +366,7 @@ class MqttLink(LinkBase):
             self._up.clear()
         self._subscribing.release()
         if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(NoConnection(f"{self.url} closed the connection without an answer"))
+            self._answer.set_exception(no_answer(self.url, self._closed))
         if self._lost is not None and not self._lost.done():
             self._lost.set_result(str(code))
 

@@ -55,6 +55,7 @@ class RpcCaller:
         self.serverid = serverid
         self.status: CoordinatorStatus | None = None
         self.epoch = ""
+        self.shown_as = ("", "")  # name and type in an executor's presence
         self.dropped: Counter[str] = Counter()
         self.clock = clock or PartyClock()
         self.link = link
@@ -79,6 +80,22 @@ class RpcCaller:
             ASSIGN: self._on_pushed,
         }
 
+    @property
+    def identity(self) -> str:
+        return self._signer.identity
+
+    def become(self, signer: Signer) -> None:
+        """Go on as the holder of another key, on a new connection."""
+        if self._executor and self.link.connected:
+            with contextlib.suppress(LinkFull, NoConnection):
+                self._say_presence(OFFLINE)
+        self._signer = signer
+        self._sealer = Sealer(signer, self.clock)
+        for call in self._calls.values():
+            call.sealed = None
+        with contextlib.suppress(NoConnection):
+            self.link.reconnect()
+
     # -- opening and closing
 
     async def open(self) -> None:
@@ -93,11 +110,11 @@ class RpcCaller:
         await self._subscribe(*self._first_filters())
 
     def _first_filters(self) -> tuple[Filter, ...]:
-        colony, identity = self._colony, self._signer.identity
+        colony = self._colony
         self._colonies = {NO_COLONY, colony} - {""}
         assigned: tuple[Filter, ...] = ()
         if self._executor:
-            assigned = (self._topics.executor_filters(identity, "unused-conn", colony)[0],)
+            assigned = (lambda _conn: self._topics.format(Topic(colony=colony, party=self.identity, channel=ASSIGN)),)
         conns = [filter_ for below in sorted(self._colonies) for filter_ in self._conn_filters(below)]
         return (self._topics.coordinator_status(), *assigned, *conns)
 
@@ -121,6 +138,8 @@ class RpcCaller:
         topic = Topic(colony=self._colony or NO_COLONY, party=identity, channel=STATUS)
         body = Presence(
             executorid=identity,
+            executorname=self.shown_as[0],
+            executortype=self.shown_as[1],
             colonyname=self._colony,
             state=state,
             conn=self.link.conn,
@@ -247,8 +266,9 @@ class RpcCaller:
         """Replies and events below one colony, on whatever connection this is by then."""
 
         def of(channel: str) -> Filter:
-            party = self._signer.identity
-            return lambda conn: self._topics.format(Topic(colony=colony, party=party, channel=channel, conn=conn))
+            return lambda conn: self._topics.format(
+                Topic(colony=colony, party=self.identity, channel=channel, conn=conn)
+            )
 
         return of(REPLY), of(EVENT)
 

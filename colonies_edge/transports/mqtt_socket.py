@@ -9,7 +9,9 @@ import ssl
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
-from colonies_edge.protocol.errors import UsageError
+from colonies_edge.protocol.errors import NoConnection, UsageError
+from colonies_edge.transports.ports import TlsFailed
+from colonies_edge.transports.tls_failure import words_for
 
 _READ_BYTES = 256 * 1024
 
@@ -24,12 +26,20 @@ class Tls:
     insecure: bool = False  # encrypt, but believe anybody; the signatures in the messages still hold
 
     def context(self) -> ssl.SSLContext:
-        context = ssl.create_default_context(cafile=self.cafile or None)
+        """Raises UsageError for files that cannot be used."""
+        try:
+            context = ssl.create_default_context(cafile=self.cafile or None)
+        except OSError as error:
+            raise UsageError(f"{self.cafile} is no certificate of an authority in PEM; give another file") from error
         if self.insecure:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         if self.certfile:
-            context.load_cert_chain(self.certfile, self.keyfile or None)
+            try:
+                context.load_cert_chain(self.certfile, self.keyfile or None, password=lambda: "")
+            except OSError as error:
+                files = " and ".join(filter(None, (self.certfile, self.keyfile)))
+                raise UsageError(f"{files} are no certificate and its unencrypted key in PEM; give others") from error
         return context
 
 
@@ -75,7 +85,7 @@ async def connect(host: str, port: int, context: ssl.SSLContext | None) -> socke
     Without TCP_NODELAY the small acknowledgements wait for each other: 177 ms per job were measured instead of 3.8.
     """
     loop = asyncio.get_running_loop()
-    failure: OSError = OSError(f"no address for {host}")
+    failure: Exception = OSError(f"no address for {host}")
     for family, kind, proto, _, address in await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM):
         sock = socket.socket(family, kind, proto)
         try:
@@ -83,6 +93,8 @@ async def connect(host: str, port: int, context: ssl.SSLContext | None) -> socke
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             await loop.sock_connect(sock, address)
             return sock if context is None else await _handshake(sock, context, host)
+        except ssl.SSLError as error:
+            failure = TlsFailed(words_for(error, host))
         except OSError as error:
             sock.close()
             failure = error
@@ -128,13 +140,14 @@ class BufferedSocket:
     """Looks like a socket to the MQTT client, which reads byte by byte and writes packet by packet, and makes one
     system call of many: reading 100 small packets costs one `recv`, writing them one `send`."""
 
-    __slots__ = ("_gone", "_in", "_in_at", "_out", "_sock")
+    __slots__ = ("_gone", "_in", "_in_at", "_out", "_sock", "failure")
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._in = b""
         self._in_at = 0
         self._out = bytearray()
+        self.failure = ""  # why the stream ended, if it was by an error
         self._gone = False  # end of stream, or an error: reported to the reader once the buffer is empty
 
     # -- the client's side
@@ -180,8 +193,9 @@ class BufferedSocket:
             self._gone = not pieces[-1]
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             pass
-        except OSError:
+        except OSError as error:
             self._gone = True
+            self.failure = words_for(error, "")
         self._in, self._in_at = b"".join(pieces), 0
 
     def flush(self) -> bool:
@@ -201,3 +215,18 @@ class BufferedSocket:
         self._in = b""
         self._in_at = 0
         self._out.clear()
+
+
+def no_answer(url: BrokerUrl, sock: BufferedSocket | None) -> NoConnection:
+    """Why a broker that was reached said nothing."""
+    if sock is not None and sock.failure:
+        return TlsFailed(sock.failure) if url.tls else NoConnection(sock.failure)
+    hint = "; if that is a port for TLS, the address begins with mqtts://"
+    if url.tls:  # in TLS 1.3 the handshake is over for us before the broker has looked at what we showed
+        hint = "; if it demands a client certificate, set COLONIES_MQTT_CERT and COLONIES_MQTT_KEY"
+    return NoConnection(f"{url} closed the connection without an answer{hint}")
+
+
+def no_answer_yet(url: BrokerUrl) -> NoConnection:
+    """A broker without TLS waits for the rest of what it takes for a packet, and says nothing."""
+    return NoConnection("no answer yet" + ("; if it serves no TLS, the address begins with mqtt://" if url.tls else ""))

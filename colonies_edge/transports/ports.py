@@ -23,6 +23,10 @@ class NotAdmitted(NoConnection):
     """The broker refused the credentials."""
 
 
+class TlsFailed(NoConnection):
+    """TLS with the broker did not come about: a certificate is not believed, or there is no TLS."""
+
+
 class LinkTakenOver(NoConnection):
     """Another client with the same client id keeps taking the connection over: is a second coordinator running?"""
 
@@ -50,6 +54,10 @@ class Delivery:
     payload: bytes
     retain: bool
     ack: Callable[[], None]
+
+
+def nothing() -> None:
+    """What acknowledges a delivery that nobody waits to hear of."""
 
 
 Will: TypeAlias = tuple[str, bytes, bool]  # topic, payload, retain

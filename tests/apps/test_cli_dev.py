@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from colonies_edge.apps import config
+from colonies_edge.apps import dev as apps_dev
 from colonies_edge.crypto.identity import identity_of
+from tests.support.brokers import free_port
 from tests.support.colony import Dev, Shell, environment, typed
 
 SERVER, OWNER, USER = (
@@ -128,13 +130,15 @@ def test_a_key_that_is_none_is_told_with_its_place(start: Start) -> None:
 
 
 def test_a_person_is_told_what_to_type_next(tmp_path: Path) -> None:
-    dev = typed(tmp_path, "dev", "--port", "0")
+    http_port = free_port()
+    dev = typed(tmp_path, "dev", "--port", "0", "--http-port", str(http_port))
     assert dev.stderr is not None
-    said = [dev.stderr.readline() for _ in range(4)]
+    said = [dev.stderr.readline() for _ in range(5)]
     dev.send_signal(signal.SIGINT)
     out, rest = dev.communicate()
     assert (out, rest, dev.returncode) == ("", "", 0)
-    assert said[2:] == [
+    assert f"http://127.0.0.1:{http_port}" in said[1]
+    assert said[3:] == [
         "  colonies-edge executor os start --name testexecutor --executortype cli\n",
         "  colonies-edge function submit --spec sayhello.json --wait --out\n",
     ]
@@ -207,3 +211,26 @@ def test_the_ledger_of_a_colony_proves_who_asked_for_what(start: Start, shell: S
     assert "is not what the coordinator wrote" in shell.err
     assert "NUMBER:HASH" in shell.refused("ledger", "verify", "--head", "x", code=2)
     assert "is no folder" in shell.refused("ledger", "verify", "--data", "nowhere", code=2)
+
+
+def test_upstreams_tools_find_the_gateway_by_the_devenv_and_the_next_start_is_there_again(
+    start: Start, tmp_path: Path
+) -> None:
+    http_port = str(free_port())
+    dev = start("--port", "0", "--http-port", http_port)
+    devenv = config.read_devenv(tmp_path / config.FOLDER / config.DEVENV)
+    assert dev.ready["http"] == f"http://127.0.0.1:{http_port}"
+    assert devenv["COLONIES_SERVER_HOST"] == "127.0.0.1"
+    assert devenv["COLONIES_SERVER_HTTP_PORT"] == devenv["COLONIES_SERVER_PORT"] == http_port
+    assert devenv["COLONIES_TLS"] == devenv["COLONIES_SERVER_TLS"] == "false"
+    assert apps_dev.http_port_of(tmp_path / config.FOLDER, None) == int(http_port)
+
+
+def test_a_taken_port_for_http_is_said_with_what_to_do(start: Start) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        dev = start("--port", "0", "--http-port", str(taken.getsockname()[1]))
+        _, said = dev.stop()
+    assert dev.process.returncode != 0
+    assert "is taken by another program; name a free one for HTTP" in said and said.count("\n") == 1

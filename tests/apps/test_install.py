@@ -14,6 +14,7 @@ import pytest
 from build_zipapp import FULL, build
 from colonies_edge.apps.cli import main
 from colonies_edge.apps.config import parse_devenv
+from colonies_edge.apps.install.health import url_of
 from colonies_edge.apps.install.managers import systemd_runs
 from colonies_edge.apps.install.roles import ROLES
 from colonies_edge.apps.install.settings_file import merged, read_settings
@@ -201,3 +202,20 @@ def test_settings_are_read_back_as_they_were_written_by_us_and_by_a_shell(value:
 def test_a_setting_of_two_lines_is_refused() -> None:
     with pytest.raises(UsageError, match="one line"):
         merged("", {"NAME": "a\nLD_PRELOAD=b"})
+
+
+@pytest.mark.parametrize(
+    ("options", "url"),
+    [
+        ("--listen 0.0.0.0:1885", "mqtt://127.0.0.1:1885"),
+        ("--listen 192.0.2.7:1885", "mqtt://192.0.2.7:1885"),
+        ("--listen [::]:1885", "mqtt://127.0.0.1:1885"),
+        ("--tls", "mqtts://127.0.0.1:8883"),
+        ("--listen 0.0.0.0:9 --tls-cert a.crt", "mqtts://127.0.0.1:9"),
+        ("--tls --listen 192.0.2.7:9 --plain-port 10", "mqtt://127.0.0.1:10"),
+        ("", "mqtt://127.0.0.1:1883"),
+    ],
+)
+def test_the_coordinator_is_asked_where_its_settings_have_it_listen(options: str, url: str) -> None:
+    assert url_of({"COLONIES_EDGE_OPTIONS": options}) == url
+    assert url_of({"COLONIES_EDGE_OPTIONS": options, "COLONIES_MQTT": "mqtt://b"}) == "mqtt://b"

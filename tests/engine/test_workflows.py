@@ -116,7 +116,7 @@ def test_the_same_submission_sent_again_makes_no_second_workflow() -> None:
         value={"msgtype": "submitworkflowspecmsg", "spec": workflow({"a": [], "b": ["a"]})},
         route=Route(colony="_", party=identity("ann"), conn="conn0001"),
         stamped=False,
-        msgid=bench.outcome.records[0].msgid,
+        msgid=bench.outcome.replies[0].msgid,
     )
     for prepare in (bench.restart, lambda: bench.sleep(700), lambda: graph.run("ab"), bench.retire, bench.restart):
         prepare()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from colonies_edge.protocol.errors import NoConnection, UsageError
 from colonies_edge.protocol.model_files import S3
 from tests.support.brokers import free_port
 from tests.support.filing import contents, some_bytes, tree
+from tests.support.object_store import object_store
 from tests.support.site import Site
 
 pytest.importorskip("boto3", reason="install the extra s3")
@@ -34,23 +34,8 @@ LIMIT_S = 90
 
 @pytest.fixture(scope="module")
 def store() -> Iterator[S3Settings]:
-    port = free_port()
-    server = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
-            except OSError:
-                assert server.poll() is None, "moto's server did not start"
-        yield S3Settings(endpoint=f"127.0.0.1:{port}", bucket="colonies", accesskey="a-key", secretkey="a-secret")
-    finally:
-        server.kill()
-        server.wait()
+    with object_store() as settings:
+        yield settings
 
 
 @pytest.fixture

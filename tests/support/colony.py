@@ -24,9 +24,11 @@ def environment(**variables: str) -> dict[str, str]:
 
 
 class Dev:
-    """A `colonies-edge dev` in a folder of its own."""
+    """A `colonies-edge dev` in a folder of its own; without HTTP unless `words` name a port for it."""
 
     def __init__(self, folder: Path, *words: str, **variables: str) -> None:
+        if "--http-port" not in words:
+            words = (*words, "--http-port", "0")
         self.folder = folder
         self.process = subprocess.Popen(
             [sys.executable, "-m", "colonies_edge", "dev", "--json", *words],

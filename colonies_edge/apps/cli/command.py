@@ -81,6 +81,8 @@ _SETTINGS: Mapping[str, Setting] = MappingProxyType(
         for setting in (
             Setting(("--mqtt",), "mqtt", "the broker: mqtt://[user:password@]host[:port] or mqtts://…", "URL"),
             Setting(("--cafile",), "mqtt_ca", "the authority that signed the broker's certificate (PEM)", "FILE"),
+            Setting(("--tls-client-cert",), "mqtt_cert", "the client certificate to show the broker (PEM)", "FILE"),
+            Setting(("--tls-client-key",), "mqtt_key", "its private key, where it is not in the same file", "FILE"),
             Setting(("--serverid",), "serverid", "the coordinator's identity; no other is believed", "ID"),
             Setting(("--topic-root",), "topic_root", "first levels of every topic (colonies)"),
             Setting(("--colonyname",), "colonyname", "the colony", "NAME"),
@@ -94,7 +96,7 @@ _SETTINGS: Mapping[str, Setting] = MappingProxyType(
         )
     }
 )
-_CONNECTION = ("mqtt", "mqtt_ca", "serverid", "topic_root")
+_CONNECTION = ("mqtt", "mqtt_ca", "mqtt_cert", "mqtt_key", "serverid", "topic_root")
 
 
 def settings_of(command: Command) -> list[Setting]:

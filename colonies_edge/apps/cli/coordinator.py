@@ -5,22 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from colonies_edge.apps.cli.command import Command, Group, flag
+from colonies_edge.apps.cli.command import Command, Group
 from colonies_edge.apps.cli.config import without_password
 from colonies_edge.apps.cli.console import PROGRAM
+from colonies_edge.apps.cli.coordinator_http import http_of, tell_of_http
 from colonies_edge.apps.cli.exits import Failed
-from colonies_edge.apps.cli.numbers import byte_size, count, listen_address
 from colonies_edge.apps.cli.session import Session
+from colonies_edge.apps.cli.start_flags import DATA_FLAG, START_FLAGS, START_SETTINGS, retention_of
 from colonies_edge.apps.config import COORDINATOR_FOLDER, ENVIRONMENT, FLAG, tls_of
 from colonies_edge.protocol.errors import ColoniesError, NoConnection, UsageError
-from colonies_edge.protocol.limits import BLOB_QUOTA_BYTES, MESSAGE_BYTES_CEILING, MESSAGE_BYTES_MAX
+from colonies_edge.protocol.limits import BLOB_QUOTA_BYTES, MESSAGE_BYTES_MAX
 
 if TYPE_CHECKING:
     from colonies_edge.apps.coordinator import Options, Running
+    from colonies_edge.apps.coordinator.serving import ServerTls
     from colonies_edge.apps.dev import Identities
 
-_LISTEN = ("127.0.0.1", 1883)
-_SYNC_MS_MAX = 60_000
+_HOST, _PORT, _TLS_PORT = "127.0.0.1", 1883, 8883
 
 
 def check(session: Session) -> int:
@@ -53,6 +54,10 @@ async def start(session: Session) -> int:
     async def ready(running: Running) -> None:
         where = without_password(running.url)
         session.console.info(f"Coordinator {running.server_id} at {where}, data in {options.data}; Ctrl-C stops it")
+        tell_of_http(session.console, running.http, options.http.host if options.http else "")
+        if options.settings.retention_s is not None:
+            seconds = f"{options.settings.retention_s} s after its end"
+            session.console.info(f"Successful work is removed {seconds}, and lines of logs when they are as old")
         identities = dev.given(session.config, options.server_prvkey or keep_key(options.data / SERVER_KEY))
         if identities.colonyname and identities.colony_prvkey:
             await _found(session, running, identities)
@@ -64,6 +69,7 @@ def _options(session: Session) -> Options:
     """A broker named by a flag or the environment is used; the one of a devenv is that folder's own embedded one."""
     from colonies_edge.apps.coordinator import Options
     from colonies_edge.apps.dev import checked_key
+    from colonies_edge.engine.ports import Settings
     from colonies_edge.transports.mqtt_socket import BrokerUrl
 
     args, config = session.args, session.config
@@ -72,18 +78,51 @@ def _options(session: Session) -> Options:
     own = not args.listen and config.source("mqtt") in (FLAG, ENVIRONMENT)
     if own:
         BrokerUrl.parse(config.mqtt)
-    host, port = args.listen or _LISTEN
+    server_tls = _server_tls(session, own)
+    host, number = args.listen or (_HOST, _PORT if server_tls is None else _TLS_PORT)
     return Options(
         data=Path(args.data or Path(config.data_dir) / COORDINATOR_FOLDER),
         mqtt=config.mqtt if own else "",
         host=host,
-        port=port,
+        port=number,
+        server_tls=server_tls,
         server_prvkey=checked_key(config, "server_prvkey"),
         topic_root=config.topic_root,
         tls=tls_of(config),
         message_bytes_max=args.message_kib * 1024 if args.message_kib else MESSAGE_BYTES_MAX,
         file_quota=args.file_quota or BLOB_QUOTA_BYTES,
         durability="always" if args.sync_ms is None else args.sync_ms,
+        settings=Settings(retention_s=retention_of(config, args.retention)),
+        http=http_of(session),
+        home_assistant_prefix=args.home_assistant or "",
+    )
+
+
+def _server_tls(session: Session, own_broker: bool) -> ServerTls | None:
+    """Raises UsageError for flags that do not go together: a wish for TLS is never dropped silently."""
+    from colonies_edge.apps.coordinator.serving import ServerTls
+
+    args = session.args
+    wanted = bool(args.tls or args.tls_cert or args.tls_key)
+    further = args.tls_client_ca or args.tls_demand_clients or args.plain_port is not None
+    if not (wanted or further):
+        return None
+    if own_broker:
+        raise UsageError("--tls and what goes with it are for the embedded broker; yours is configured by itself")
+    if not wanted:
+        raise UsageError("--tls-client-ca, --tls-demand-clients and --plain-port go with --tls or --tls-cert")
+    if args.tls_key and not args.tls_cert:
+        raise UsageError("--tls-key goes with --tls-cert; with --tls alone the certificate is made here")
+    if args.tls_demand_clients and not args.tls_client_ca:
+        raise UsageError(
+            "--tls-demand-clients needs --tls-client-ca FILE, the authority that signs client certificates"
+        )
+    return ServerTls(
+        certfile=args.tls_cert or "",
+        keyfile=args.tls_key or "",
+        client_ca=args.tls_client_ca or "",
+        clients_demanded=args.tls_demand_clients,
+        plain_port=args.plain_port,
     )
 
 
@@ -93,57 +132,29 @@ async def _found(session: Session, running: Running, identities: Identities) -> 
     from colonies_edge.apps.cli.wire import asker
 
     try:
-        await dev.found(identities, asker(session.config, running.url, running.server_id))
+        # Our own broker on this machine: its certificate need not be for the address that it listens on.
+        own = session.config.mqtt != running.url
+        ask = asker(session.config, running.plain_url or running.url, running.server_id, trust_any_broker=own)
+        await dev.found(identities, ask)
         session.console.info(f"Colony {identities.colonyname} and what the environment says of it are there")
     except (ColoniesError, NoConnection) as error:
         what = f"colony {identities.colonyname} could not be made sure of: {error}"
         session.console.warn(f"{what}; if it is new, `{PROGRAM} colony add` and `{PROGRAM} user add` make it")
 
 
-GROUP = Group(
-    name="coordinator",
-    help="run the coordinator",
-    commands=(
-        Command(
-            name="check",
-            help="look whether this program can go on with a data folder; changes nothing",
-            run=check,
-            connects=False,
-            flags=(flag("--data", metavar="DIR", help="where everything is kept (.colonies-edge/coordinator)"),),
-        ),
-        Command(
-            name="start",
-            help="run the coordinator until Ctrl-C",
-            run=start,
-            connects=False,
-            settings=("mqtt", "mqtt_ca", "topic_root", "colonyname", "server_prvkey", "colony_prvkey", "prvkey"),
-            flags=(
-                flag("--data", metavar="DIR", help="where everything is kept (.colonies-edge/coordinator)"),
-                flag(
-                    "--listen",
-                    type=listen_address,
-                    metavar="HOST:PORT",
-                    help="start the embedded broker there (127.0.0.1:1883 without --mqtt)",
-                ),
-                flag(
-                    "--message-kib",
-                    type=count(MESSAGE_BYTES_CEILING // 1024),
-                    metavar="KIB",
-                    help="the largest message (256); a workflow of thousands of nodes needs more",
-                ),
-                flag(
-                    "--file-quota",
-                    type=byte_size,
-                    metavar="SIZE",
-                    help="how much the files of one colony may take of the disk (4GiB)",
-                ),
-                flag(
-                    "--sync-ms",
-                    type=count(_SYNC_MS_MAX),
-                    metavar="MS",
-                    help="sync to disk so often, not before every reply: a power cut may then lose as much",
-                ),
-            ),
-        ),
-    ),
+CHECK = Command(
+    name="check",
+    help="look whether this program can go on with a data folder; changes nothing",
+    run=check,
+    connects=False,
+    flags=(DATA_FLAG,),
 )
+START = Command(
+    name="start",
+    help="run the coordinator until Ctrl-C",
+    run=start,
+    connects=False,
+    settings=START_SETTINGS,
+    flags=START_FLAGS,
+)
+GROUP = Group(name="coordinator", help="run the coordinator", commands=(CHECK, START))

@@ -14,6 +14,7 @@ from colonies_edge.apps.cli.command import Command, Group
 from colonies_edge.apps.cli.exits import FAILED, INTERRUPTED, SUCCESS
 from colonies_edge.apps.cli.session import Session
 from colonies_edge.apps.cli.specs import complete_function_spec
+from colonies_edge.client.tasks import end_tasks
 
 if TYPE_CHECKING:
     from colonies_edge.apps.config import Config
@@ -66,7 +67,6 @@ async def _in_folder(session: Session, folder: Path) -> int:
 async def _one_job(session: Session, config: Config) -> int:
     """With an executor beside us: submit, wait, show."""
     from colonies_edge.apps.executor import os_executor
-    from colonies_edge.client.tasks import end_tasks
 
     executor: OsExecutor = os_executor(config)
     session.console.info(f"Broker and coordinator run at {config.mqtt}, and executor {executor.name} beside them.")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from colonies_edge.apps.cli.config import without_password
 from colonies_edge.apps.cli.exits import SUCCESS, Failed
+from colonies_edge.client.tasks import end_tasks
 from colonies_edge.protocol.errors import Forbidden
 
 if TYPE_CHECKING:
@@ -47,8 +48,8 @@ async def run(
     options: Options, ready: Callable[[Running], Awaitable[None]], stopping: asyncio.Event, *, busy: str
 ) -> None:
     """The same until an event. Raises what ended it, and what `ready` raised."""
+    from colonies_edge.apps.certificates import ClockNotSet, CryptographyMissing
     from colonies_edge.apps.coordinator import coordinating, run_until
-    from colonies_edge.client.tasks import end_tasks
     from colonies_edge.storage.errors import StoreFailed
 
     notifier = manager()
@@ -69,9 +70,9 @@ async def run(
             finally:
                 notifier.stopping("says goodbye and writes a checkpoint")
                 stopping.set()
-                await end_tasks([greeting, watching])
+                await end_tasks((greeting, watching))
                 await asyncio.gather(work, return_exceptions=True)
-    except StoreFailed as error:
+    except (StoreFailed, CryptographyMissing, ClockNotSet) as error:
         raise Failed(str(error)) from error
     except Forbidden as error:
         raise Failed(f"{error}; use the keys it was made with, or another folder with --data") from error
@@ -84,15 +85,13 @@ async def run(
 
 async def _unless(stopping: asyncio.Event, starting: Coroutine[Any, Any, Running]) -> Running | None:
     """What has started, or None when it shall stop before: to read a journal or to wait for a broker may take long."""
-    from colonies_edge.client.tasks import end_tasks
-
     task, stop = asyncio.ensure_future(starting), asyncio.ensure_future(stopping.wait())
     try:
         await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
         if task.done():
             return task.result()
     finally:
-        await end_tasks([task, stop])
+        await end_tasks((task, stop))
     return None
 
 

@@ -12,7 +12,7 @@ from colonies_edge.apps.sdk import endpoint_of
 from colonies_edge.client.client import AsyncClient
 from colonies_edge.crypto.identity import InvalidKey, Signer, new_private_key
 from colonies_edge.protocol.errors import ColoniesError, NoConnection, UsageError
-from colonies_edge.transports.ports import NotAdmitted
+from colonies_edge.transports.ports import NotAdmitted, TlsFailed
 from colonies_edge.transports.system import PartyClock, entropy
 
 # A person waits for the prompt: long enough for a coordinator that is just starting again, short enough to stay.
@@ -83,6 +83,8 @@ class Wire:
 
     def _remedy(self, error: NoConnection) -> str:
         source = self._config.source("mqtt")
+        if isinstance(error.__cause__, TlsFailed):
+            return ""  # it says itself what to do
         if isinstance(error, NotAdmitted):
             pinned = f", and to be {self._endpoint.serverid}" if self._endpoint.serverid else ""
             return f"; the coordinator there has to know {self._signer.identity}{pinned}"
@@ -111,11 +113,13 @@ def _signer(config: Config, private_key: str) -> Signer:
         raise UsageError(f"{config.describe(name)}: {error}; a private key is 64 hex digits") from error
 
 
-def asker(config: Config, mqtt: str, serverid: str) -> Callable[[str, str, dict[str, Any]], Awaitable[Any]]:
+def asker(
+    config: Config, mqtt: str, serverid: str, *, trust_any_broker: bool = False
+) -> Callable[[str, str, dict[str, Any]], Awaitable[Any]]:
     """Ask a coordinator as different people, one connection per question."""
 
     async def ask(private_key: str, colony: str, message: dict[str, Any]) -> Any:
-        wire = Wire(config, private_key, mqtt=mqtt, serverid=serverid)
+        wire = Wire(config, private_key, mqtt=mqtt, serverid=serverid, trust_any_broker=trust_any_broker)
         await wire.open()
         try:
             return await wire.ask(message, colony=colony)

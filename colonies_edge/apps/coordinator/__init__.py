@@ -2,5 +2,7 @@
 
 from colonies_edge.apps.coordinator.coordinator import Coordinator
 from colonies_edge.apps.coordinator.run import Options, Running, coordinating, run_until
+from colonies_edge.apps.coordinator.serve_http import Http
+from colonies_edge.apps.coordinator.serve_http import missing as missing_for_http
 
-__all__ = ["Coordinator", "Options", "Running", "coordinating", "run_until"]
+__all__ = ["Coordinator", "Http", "Options", "Running", "coordinating", "missing_for_http", "run_until"]

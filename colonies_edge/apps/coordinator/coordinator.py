@@ -4,17 +4,19 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from colonies_edge.apps.coordinator.bytes_keeper import SWEEP_S, BytesKeeper
+from colonies_edge.apps.coordinator.disk import Disk
+from colonies_edge.apps.coordinator.front_desk import FrontDesk, HungUp, Visit
 from colonies_edge.apps.coordinator.rim import Rim
 from colonies_edge.apps.coordinator.speaker import Speaker
+from colonies_edge.apps.coordinator.teller import Teller
 from colonies_edge.crypto.identity import Signer
 from colonies_edge.engine.access import RULES, Memory
 from colonies_edge.engine.engine import Engine
-from colonies_edge.engine.outcome import Outcome, Record, Reply, Request
+from colonies_edge.engine.outcome import Outcome, Reply, Request
 from colonies_edge.engine.ports import History, Settings, Store
 from colonies_edge.protocol.errors import BadRequest, ColoniesError, Forbidden, Unavailable
 from colonies_edge.protocol.limits import MESSAGE_BYTES_MAX
@@ -23,14 +25,18 @@ from colonies_edge.protocol.status import ONLINE, Presence, open_status
 from colonies_edge.protocol.topics import COORDINATOR, STATUS, Topic, Topics
 from colonies_edge.storage.errors import StoreFailed
 from colonies_edge.transports.ports import Delivery, Link
-from colonies_edge.transports.system import CoordinatorClock, new_conn
+from colonies_edge.transports.system import CoordinatorClock, SystemClock, new_conn
 
 _log = logging.getLogger(__name__)
 
 # One commit covers at most so many deliveries: the reply to the first must not wait for the deciding of thousands.
 BATCH_MAX = 256
 STATUS_EVERY_S = 60.0  # how old the time in the retained status may be; a device without a clock starts from it
-CHECKPOINT_PAUSE_NS = 60 * 1_000_000_000  # between two checkpoints, so that a disk that refuses them is not pestered
+# After these an identity may be known no more.
+ENDS_A_ROLE = frozenset({
+    "addexecutormsg", "removeexecutormsg", "deleteexecutormsg", "changeexecutoridmsg", "enrolmsg", "removeusermsg",
+    "changeuseridmsg", "removecolonymsg", "changecolonyidmsg", "changeserveridmsg",
+})  # fmt: skip
 IDLE_S = 3600.0  # how long to wait when there is no deadline at all
 
 
@@ -45,7 +51,7 @@ class _Decided:
 class Coordinator:
     """One coordinator on one link. `recover`, `start`, `run` until it is cancelled or fails, then `stop`.
 
-    The engine is only touched from the loop; the store only from one thread, which is where commits wait for the disk.
+    The engine is only touched from the loop, the store only by `disk`.
     """
 
     def __init__(
@@ -59,21 +65,29 @@ class Coordinator:
         keeper: BytesKeeper,
         sync_every_s: float = 0.0,
         message_bytes_max: int = MESSAGE_BYTES_MAX,
+        stamps_required: bool = False,
+        home_assistant_prefix: str = "",
     ) -> None:
         self._message_bytes_max = message_bytes_max
         self._sync_every_s = sync_every_s
         self.epoch = new_conn()
         self.engine = Engine(settings, history, keeper.folder)
         self.keeper = keeper
-        self.rim = Rim(self.engine.knows, message_bytes_max)
+        self.rim = Rim(self.engine.knows, message_bytes_max, refusal_of=self.engine.refusal_of)
+        self.on_strangers: list[Callable[[str], None]] = []  # somebody may have lost his place; by whose message
+        self.desk = FrontDesk(
+            lambda visit: self._link.deliveries.put_nowait(visit),
+            lambda: self.read_only,
+            message_bytes_max,
+            stamps_required=stamps_required,
+        )
         self._signer = signer
-        self._store = store
+        self._store = store  # for `recover`, before there is a loop
+        self.disk = Disk(store)
         self._topics = topics
         self._clock = CoordinatorClock()
-        self._disk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
-        self._checkpointer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
-        self._checkpointing: asyncio.Future[None] | None = None
-        self._checkpoint_after_ns = 0
+        self._monotonic = SystemClock()
+        self._teller = Teller(self.engine, signer, topics, self.now_ms, home_assistant_prefix=home_assistant_prefix)
         self._decided_ns = 0  # the time of the last decision
         self._waiting: deque[Delivery] = deque()
         self._failure: asyncio.Future[None] | None = None
@@ -81,6 +95,7 @@ class Coordinator:
         self._turns = self._turns_seen = 0  # of the loop that decides, commits and speaks
         self._idle = False
         self.read_only = ""
+        self.round_trip_s = -1.0  # to the broker and back, as last measured
 
     # Starting and stopping
 
@@ -102,15 +117,25 @@ class Coordinator:
     async def start(self, link: Link) -> None:
         """Connect and listen. What the link says about its end ends `run`."""
         self._link = link
-        self.speaker = Speaker(self._signer, link, self._topics, self.epoch, self._message_bytes_max)
+        self.speaker = Speaker(self._signer, link, self._topics, self.epoch, self._message_bytes_max, self.desk)
         self._failure = asyncio.get_running_loop().create_future()
         self._started = True
         self._link.set_will(lambda: (*self.speaker.status(self.now_ms(), online=False), True))
-        self._link.on_connect.append(self._announce)
+        self._link.on_connect += [self._announce, self._teller.forget]
         self._link.on_failure.append(self._fail)
         await self._link.open()
         await self._link.subscribe(*self._topics.coordinator_filters())
         self._announce()
+
+    @property
+    def server_id(self) -> str:
+        """Who signs here."""
+        return self._signer.identity
+
+    @property
+    def waiting_count(self) -> int:
+        """Deliveries and requests that are not decided yet."""
+        return len(self._waiting) + (self._link.deliveries.qsize() if self._started else 0)
 
     def now_ms(self) -> int:
         """The coordinator's time."""
@@ -126,7 +151,7 @@ class Coordinator:
     async def run(self) -> None:
         """Work until cancelled. Raises what made it impossible: StoreFailed, LinkTakenOver."""
         assert self._failure is not None, "start first"
-        tasks = [asyncio.create_task(self._work()), asyncio.create_task(self._beacon())]
+        tasks = [asyncio.create_task(each) for each in (self._work(), self._beacon(), self._teller.run(self._link))]
         if self._sync_every_s:
             tasks.append(asyncio.create_task(self._syncer(self._sync_every_s)))
         try:
@@ -154,22 +179,25 @@ class Coordinator:
                 await self.checkpoint()
         await self.keeper.drain()
         self.keeper.close()
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._disk, self._store.close)
-        self._disk.shutdown()
-        self._checkpointer.shutdown()
+        await self.disk.close()
 
     async def _beacon(self) -> None:
         while True:
+            self.round_trip_s = await self._measured() if self._link.connected else -1.0
             await asyncio.sleep(STATUS_EVERY_S)
-            if self._link.connected:
-                self._announce()
+
+    async def _measured(self) -> float:
+        """Announce, and take the time until the broker has acknowledged it."""
+        begin = self._monotonic.monotonic_ns()
+        self._announce()
+        await self._link.flush()
+        return (self._monotonic.monotonic_ns() - begin) / 1e9
 
     async def _syncer(self, every_s: float) -> None:
         """For a durability of an interval: the last commit before a quiet time must reach the disk, too."""
         while True:
             await asyncio.sleep(every_s)
-            await asyncio.get_running_loop().run_in_executor(self._disk, self._store.sync_if_due)
+            await self.disk.sync_if_due()
 
     # Working
 
@@ -185,7 +213,7 @@ class Coordinator:
             decided = self._decide_batch(batch)
             records = [record for one in decided if one.outcome is not None for record in one.outcome.records]
             if records:
-                await self._commit(records)
+                await self.disk.commit(records)
             # Here memory and disk agree: what no row names now, no row will name after a crash.
             self.keeper.collect(self.engine.tables.files_index)
             for one in decided:
@@ -197,14 +225,20 @@ class Coordinator:
                     self.speaker.say(one.outcome, ts)
                     for aside in one.outcome.asides:
                         self.keeper.answer(aside, self._say_later)
-            if records and self._checkpoint_due():
+            self._tell_of_strangers(decided)
+            if records and self.disk.checkpoint_due():
                 await self._begin_checkpoint()
+
+    def _tell_of_strangers(self, decided: Sequence[_Decided]) -> None:
+        """After the commit: whoever has no role any more has no place at the broker either."""
+        for one in decided:
+            for record in one.outcome.records if one.outcome is not None else ():
+                if record.answer is not None and record.answer.payloadtype in ENDS_A_ROLE:
+                    for told in self.on_strangers:
+                        told(record.caller)
 
     def _say_later(self, reply: Reply) -> None:
         self.speaker.reply(reply, self.now_ms())
-
-    async def _commit(self, records: Sequence[Record]) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._disk, self._store.commit, records)
 
     async def _next_batch(self) -> list[Delivery]:
         """What arrived during the last commit; if nothing did, wait for something or for the next deadline."""
@@ -222,7 +256,7 @@ class Coordinator:
         return [waiting.popleft() for _ in range(min(len(waiting), BATCH_MAX))]
 
     def _idle_s(self) -> float:
-        if self.speaker.undeliverable:
+        if self.speaker.undeliverable or self.desk.unheard:
             return 0.0
         longest_s = SWEEP_S if self.keeper.restless else IDLE_S
         deadline = None if self.read_only else self.engine.next_deadline()
@@ -235,14 +269,15 @@ class Coordinator:
         # either, never after. Each delivery is a nanosecond later, for who came first is served first.
         now = self._decided_ns = max(self._decided_ns + 1, self._clock.now_ns())
         decided = self._pass_time(now)
-        for number, delivery in enumerate(batch):
+        changing = any(one.outcome is not None and one.outcome.touches_archive for one in decided)
+        waiting = deque(batch)
+        while waiting and not changing:  # the archive changes with the commit: whoever asks next must see it changed
+            delivery = waiting.popleft()
             self._decided_ns += 1
             outcome = self._decide(delivery, self._decided_ns)
             decided.append(_Decided(delivery=delivery, outcome=outcome))
-            if outcome is not None and outcome.touches_archive:
-                # The archive changes with the commit: whoever asks next must see it changed.
-                self._waiting.extendleft(reversed(batch[number + 1 :]))
-                break
+            changing = outcome is not None and outcome.touches_archive
+        self._waiting.extendleft(reversed(waiting))
         return decided
 
     def _pass_time(self, now: int) -> list[_Decided]:
@@ -257,12 +292,18 @@ class Coordinator:
         for push, text in self.speaker.undeliverable:
             outcomes.append(self.engine.undeliverable(push, text, now))
         self.speaker.undeliverable.clear()
+        outcomes += [self.engine.unheard(processid, executorid, now) for processid, executorid in self.desk.unheard]
+        self.desk.unheard.clear()
         deadline = self.engine.next_deadline()
         if deadline is not None and deadline <= now:
             outcomes.append(self.engine.tick(now))
         return [_Decided(delivery=None, outcome=outcome) for outcome in outcomes]
 
     def _decide(self, delivery: Delivery, now: int) -> Outcome | None:
+        if isinstance(delivery, Visit):
+            return self._handle(delivery.request, now)
+        if isinstance(delivery, HungUp):
+            return self.engine.hung_up(delivery.route, delivery.msgid, now)
         try:
             topic = self._topics.parse(delivery.topic)
         except ValueError:
@@ -279,6 +320,9 @@ class Coordinator:
             return None
         if isinstance(request, Reply):
             return Outcome(replies=(request,))
+        return self._handle(request, now)
+
+    def _handle(self, request: Request, now: int) -> Outcome:
         if self.read_only and self._would_change(request):
             return Outcome(replies=(_refused(request, Unavailable(f"The coordinator is read-only: {self.read_only}")),))
         outcome = self.engine.handle(request, now)
@@ -305,42 +349,22 @@ class Coordinator:
 
     # Checkpoints
 
-    def _checkpoint_due(self) -> bool:
-        if self._checkpointing is not None or self._clock.now_ns() < self._checkpoint_after_ns:
-            return False
-        return self._store.checkpoint_due()
-
     async def _begin_checkpoint(self) -> None:
         """Retire old processes, start a new journal segment, and write all rows beside the work."""
         self._decided_ns += 1  # not the clock: a jump of the wall is for the next batch to tell
         retired = self.engine.retire(self._decided_ns)
         if retired.records:
-            await self._commit(retired.records)
-        loop = asyncio.get_running_loop()
-        segment = await loop.run_in_executor(self._disk, self._store.rotate)
-        rows = self.engine.snapshot()
-        self._checkpointing = loop.run_in_executor(self._checkpointer, self._store.checkpoint, rows, segment)
-        self._checkpointing.add_done_callback(self._checkpointed)
-
-    def _checkpointed(self, done: "asyncio.Future[None]") -> None:
-        """A failure costs nothing but a longer journal, so the work goes on and it is tried again later."""
-        self._checkpointing = None
-        self._checkpoint_after_ns = self._clock.now_ns() + CHECKPOINT_PAUSE_NS
-        for note in self._store.take_notes():
-            _log.warning("%s", note)
-        error = done.exception()
-        if error is not None:
-            _log.error("no checkpoint: %s", error)
+            await self.disk.commit(retired.records)
+        segment = await self.disk.new_segment()
+        self.disk.begin_checkpoint(self.engine.snapshot(), segment)
 
     async def checkpoint(self) -> None:
         """A checkpoint now, to the end; none of what is read-only. Raises StoreFailed."""
-        if self._checkpointing is not None:
-            await asyncio.wait({self._checkpointing})
-        if self.read_only:
-            return
-        await self._begin_checkpoint()
-        if self._checkpointing is not None:
-            await self._checkpointing
+        with contextlib.suppress(StoreFailed):  # it was said
+            await self.disk.wait_for_checkpoint()
+        if not self.read_only:
+            await self._begin_checkpoint()
+            await self.disk.wait_for_checkpoint()
 
 
 def _refused(request: Request, error: ColoniesError) -> Reply:

@@ -12,7 +12,11 @@ from typing import Literal
 from colonies_edge import __version__
 from colonies_edge.apps.coordinator.bytes_keeper import BytesKeeper
 from colonies_edge.apps.coordinator.coordinator import Coordinator
+from colonies_edge.apps.coordinator.serve_http import Http, serve_http
+from colonies_edge.apps.coordinator.serving import LOOPBACK, ServerTls, cut_off, enrolling, keep_renewed, listens
 from colonies_edge.apps.keys import keep_key
+from colonies_edge.apps.tls_folder import FOLDER as TLS_FOLDER
+from colonies_edge.apps.tls_folder import TlsFolder
 from colonies_edge.crypto.identity import Signer
 from colonies_edge.engine.ports import Settings
 from colonies_edge.protocol.limits import BLOB_QUOTA_BYTES, MESSAGE_BYTES_MAX, REMEMBER_S, REPLY_BYTES_MAX
@@ -44,22 +48,28 @@ class Options:
     mqtt: str = ""
     host: str = "127.0.0.1"
     port: int = 1883
+    server_tls: ServerTls | None = None  # of the embedded broker
     server_prvkey: str = ""
     topic_root: str = "colonies"
     message_bytes_max: int = MESSAGE_BYTES_MAX
     durability: Durability = "always"
-    tls: Tls | None = None
+    tls: Tls | None = None  # towards a broker of one's own
     settings: Settings = field(default_factory=Settings)
     file_quota: int = BLOB_QUOTA_BYTES  # of the files of one colony, in bytes
+    http: Http | None = None
+    home_assistant_prefix: str = ""  # where Home Assistant looks for devices; "" tells it nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """A coordinator that listens; `url` is where clients find its broker."""
+    """A coordinator that listens; `url` is where clients find its broker, `plain_url` where this machine's own programs
+    do without TLS, if it is not the same. `http` is its gateway, "" if there is none."""
 
     coordinator: Coordinator
     url: str
     server_id: str
+    plain_url: str = ""
+    http: str = ""
 
 
 @asynccontextmanager
@@ -88,6 +98,8 @@ async def coordinating(options: Options) -> AsyncIterator[Running]:
             message_bytes_max=options.message_bytes_max,
             keeper=BytesKeeper(options.data / BLOBS, quota=options.file_quota, settle_s=2 * sync_every_s),
             sync_every_s=sync_every_s,
+            home_assistant_prefix=options.home_assistant_prefix,
+            stamps_required=options.http is not None and options.http.stamps_required,
         )
         stack.push_async_callback(coordinator.stop)  # should the broker fail to start
         gc.disable()  # a hundred thousand rows that all stay: looking for garbage among them takes a third of the time
@@ -95,13 +107,21 @@ async def coordinating(options: Options) -> AsyncIterator[Running]:
             coordinator.recover()
         finally:
             gc.enable()
-        link, url = await _link(options, coordinator, signer, stack)
+        link, url, plain_url = await _link(options, coordinator, signer, stack)
         broker = BrokerUrl.parse(url)
-        coordinator.engine.reachable_at(Backend(type="mqtt", host=broker.host, port=broker.port, tls=broker.tls))
+        backends = [Backend(type="mqtt", host=broker.host, port=broker.port, tls=broker.tls)]
         stack.push_async_callback(coordinator.stop)  # before the broker ends: it still says goodbye
         await coordinator.start(link)
+        gateway, http = "", options.http
+        if http is not None:
+            gateway, backend = await serve_http(http, coordinator, options.data, options.message_bytes_max, stack)
+            backends.append(backend)
+        if any(tls is not None and tls.own for tls in (options.server_tls, http.tls if http is not None else None)):
+            renewing = keep_renewed(TlsFolder(options.data / TLS_FOLDER), lambda: coordinator.now_ms() * 1_000_000)
+            stack.callback(asyncio.create_task(renewing).cancel)
+        coordinator.engine.reachable_at(*backends)
         settle_interpreter()
-        yield Running(coordinator=coordinator, url=url, server_id=signer.identity)
+        yield Running(coordinator=coordinator, url=url, server_id=signer.identity, plain_url=plain_url, http=gateway)
 
 
 def settle_interpreter() -> None:
@@ -118,8 +138,10 @@ def settle_interpreter() -> None:
     sys.setswitchinterval(SWITCH_S)
 
 
-async def _link(options: Options, coordinator: Coordinator, signer: Signer, stack: AsyncExitStack) -> tuple[Link, str]:
-    """The link to a broker of one's own, or a link into an embedded one."""
+async def _link(
+    options: Options, coordinator: Coordinator, signer: Signer, stack: AsyncExitStack
+) -> tuple[Link, str, str]:
+    """The link to a broker of one's own, or a link into an embedded one; then its address, and the one without TLS."""
     # A reply shows what several messages brought: a graph of many nodes, a process with its spec, input and output.
     reply_bytes_max = max(REPLY_BYTES_MAX, 4 * options.message_bytes_max)
     if options.mqtt:
@@ -129,22 +151,35 @@ async def _link(options: Options, coordinator: Coordinator, signer: Signer, stac
         link = MqttLink(
             options.mqtt, client_id=client_id, clean=False, tls=options.tls, payload_bytes_max=reply_bytes_max
         )
-        return link, options.mqtt
-    from colonies_edge.transports.broker import EmbeddedBroker, Listen  # amqtt is loaded only by who runs it
+        return link, options.mqtt, ""
+    return await _embedded(options, coordinator, signer, stack, reply_bytes_max)
 
-    checker = PasswordChecker(serverid=signer.identity, knows=coordinator.engine.knows, now_ms=coordinator.now_ms)
-    listen = Listen(host=options.host, port=options.port)
+
+async def _embedded(
+    options: Options, coordinator: Coordinator, signer: Signer, stack: AsyncExitStack, reply_bytes_max: int
+) -> tuple[Link, str, str]:
+    from colonies_edge.transports.broker import EmbeddedBroker  # amqtt is loaded only by who runs it
+
+    checker = PasswordChecker(
+        serverid=signer.identity,
+        knows=coordinator.engine.knows,
+        now_ms=coordinator.now_ms,
+        enrols=enrolling(coordinator),
+    )
+    tls = options.server_tls
     broker = EmbeddedBroker(
-        listen,
+        *listens(options.host, options.port, tls, options.data),
         admit=checker.admit,
         confinement=Topics(options.topic_root),
         payload_bytes_max=options.message_bytes_max,
     )
     await broker.start()
     stack.push_async_callback(broker.close)
-    forgetting = asyncio.create_task(_forget(checker))
-    stack.callback(forgetting.cancel)
-    return broker.link(payload_bytes_max=reply_bytes_max), f"mqtt://{options.host}:{broker.ports[0]}"
+    coordinator.on_strangers.append(cut_off(broker, coordinator))
+    stack.callback(asyncio.create_task(_forget(checker)).cancel)
+    url = str(BrokerUrl(host=options.host, port=broker.ports[0], tls=tls is not None))
+    plain = [str(BrokerUrl(host=LOOPBACK, port=port, tls=False)) for port in broker.ports[1:]]
+    return broker.link(payload_bytes_max=reply_bytes_max), url, "".join(plain)
 
 
 async def _forget(checker: PasswordChecker) -> None:

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from colonies_edge import __version__
+from colonies_edge.apps.coordinator.front_desk import HTTP, FrontDesk
 from colonies_edge.crypto.identity import Signer
 from colonies_edge.engine.outcome import Event, Outcome, Push, Reply, Route
 from colonies_edge.protocol.envelope import seal_reply
@@ -31,12 +32,15 @@ class Speaker:
     """Seals with the coordinator's key and publishes. Never waits: what a full link does not take is counted and
     dropped, since a caller resends, a lost assignment is noticed by its lease and a lost event by its number."""
 
-    def __init__(self, signer: Signer, link: Link, topics: Topics, epoch: str, message_bytes_max: int) -> None:
+    def __init__(
+        self, signer: Signer, link: Link, topics: Topics, epoch: str, message_bytes_max: int, desk: FrontDesk
+    ) -> None:
         self._message_bytes_max = message_bytes_max
         self._signer = signer
         self._link = link
         self._topics = topics
         self._epoch = epoch
+        self._desk = desk
         self.counts: Counter[str] = Counter()
         self._texts = lru_cache(maxsize=TOPICS_KNOWN_MAX)(self._text)
         self.undeliverable: list[tuple[Push, str]] = []  # and why; the coordinator has them failed
@@ -49,9 +53,15 @@ class Speaker:
             self._push(push, ts)
         for event in outcome.events:
             self._event(event, ts)
+        for route in outcome.ended:
+            if route.conn.startswith(HTTP):
+                self._desk.ended(route)
 
     def reply(self, reply: Reply, ts: int) -> None:
-        """Answer one request."""
+        """Answer one request, where it came from."""
+        if reply.route.conn.startswith(HTTP):
+            self._desk.reply(reply)
+            return
         try:
             self._publish(reply.route, REPLY, reply.payloadtype, reply.value, reply.error, reply.msgid, ts)
         except TooLarge as error:
@@ -68,6 +78,9 @@ class Speaker:
             self.undeliverable.append((push, f"The assignment does not fit into one message: {error.message}"))
 
     def _event(self, event: Event, ts: int) -> None:
+        if event.route.conn.startswith(HTTP):
+            self._desk.event(event)
+            return
         try:
             self._publish(event.route, EVENT, event.payloadtype, event.value, False, event.msgid, ts)
         except TooLarge as error:

@@ -7,7 +7,7 @@ import logging
 import os
 import platform
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from colonies_edge.apps.executor.functions import RegisteredFunction
@@ -72,6 +72,10 @@ class Membership:
         self._owner = owner
         self._member_at: float | None = None  # when we last knew that we were
         self._waiting_said = False
+
+    def rekeyed(self, identity: str) -> None:
+        """It is known under another key now."""
+        self._registration = replace(self._registration, executorid=identity)
 
     async def become(self, client: AsyncClient) -> None:
         """Return when it is so. Raises NoConnection or ColoniesError when it cannot be found out."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -33,6 +33,11 @@ class ExecutorSettings:
     capacity: int
     grace_s: float
 
+    def rekeyed(self, signer: Signer) -> ExecutorSettings:
+        """The same executor with another key."""
+        registration = replace(self.registration, executorid=signer.identity)
+        return replace(self, signer=signer, registration=registration)
+
     @property
     def endpoint(self) -> Endpoint:
         return self.registration.endpoint
@@ -47,7 +52,7 @@ def gather(
     colonyname, executortype = config.need("colonyname"), config.need("executortype")
     name = config.executorname or _default_name(executortype)
     data = Path(config.data_dir)
-    folder = data / "executors" / quote(f"{colonyname}.{name}", safe=" ")
+    folder = executor_folder(data, colonyname, name)
     signer = _signer(config, folder / KEY_FILE)
     endpoint = Endpoint(
         mqtt=config.mqtt, topic_root=config.topic_root, serverid=config.serverid, pins=data, tls=tls or tls_of(config)
@@ -65,6 +70,11 @@ def gather(
     return ExecutorSettings(
         registration=registration, signer=signer, owner=owner, folder=folder, capacity=capacity, grace_s=grace_s
     )
+
+
+def executor_folder(data: Path, colonyname: str, name: str) -> Path:
+    """Where an executor keeps its key and its outbox."""
+    return data / "executors" / quote(f"{colonyname}.{name}", safe=" ")
 
 
 def _default_name(executortype: str) -> str:

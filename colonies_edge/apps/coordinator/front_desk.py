@@ -1,0 +1,268 @@
+"""The desk behind the HTTP gateway: what comes there becomes requests of the engine, and answers go back there."""
+
+import asyncio
+import itertools
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from colonies_edge.crypto.identity import BadSignature, recover
+from colonies_edge.engine.outcome import Event, Reply, Request, Route
+from colonies_edge.protocol.envelope import Envelope, plain_reply
+from colonies_edge.protocol.errors import BadRequest, ColoniesError, Forbidden, Unavailable
+from colonies_edge.protocol.limits import MESSAGE_BYTES_MAX, WEBSOCKET_SILENT_S
+from colonies_edge.protocol.messages import MESSAGES, GetServerInfo, Ready, message_type
+from colonies_edge.protocol.messages_base import msgid_in
+from colonies_edge.transports.desk import Answer, Page
+from colonies_edge.transports.ports import Delivery, nothing
+from colonies_edge.transports.system import new_msgid
+
+# What the connection's name of an HTTP caller begins with; no name of a connection in a topic does.
+HTTP = "."
+_SUBSCRIBE = "subscribe"
+_TIMED = ("subscribeprocessmsg", "subscribeprocessesmsg")  # without a time to last they end at once (6.1)
+_TEXT = "text/plain; charset=utf-8"
+_AS_403 = frozenset({400, 404, 500})  # on a websocket upstream refuses with one status (protocol-core.md 6.1)
+
+
+@dataclass(slots=True)
+class Visit(Delivery):
+    """A request that came to the desk, in the queue of the coordinator among the deliveries of its link."""
+
+    request: Request
+
+
+@dataclass(slots=True)
+class HungUp(Delivery):
+    """Who had come to the desk left without an answer."""
+
+    route: Route
+    msgid: str
+
+
+class FrontDesk:
+    """`transports.desk.Desk` for a coordinator. `enqueue` takes what shall be decided, in order.
+
+    `unheard` are processes that were assigned to somebody who had left: (process id, executor id).
+    """
+
+    def __init__(
+        self,
+        enqueue: Callable[[Delivery], None],
+        broken: Callable[[], str],
+        message_bytes_max: int = MESSAGE_BYTES_MAX,
+        *,
+        stamps_required: bool = False,
+    ) -> None:
+        self.enqueue = enqueue
+        self._broken = broken
+        self._message_bytes_max = message_bytes_max
+        self._stamps_required = stamps_required
+        self._numbers = itertools.count(1)
+        self._calls: dict[str, asyncio.Future[Answer]] = {}  # by the name of the connection
+        self._sockets: dict[str, _Socket] = {}
+        self._closed = False
+        self.counts: Counter[str] = Counter()
+        self.unheard: list[tuple[str, str]] = []
+
+    # What the gateway calls
+
+    def ask(self, body: bytes) -> "asyncio.Future[Answer]":
+        waiter: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        try:
+            request = self.request(body, self._new_conn())
+            if request.payloadtype.startswith(_SUBSCRIBE):  # known on the websocket only (1.3)
+                raise Forbidden(f"invalid rpcMsg.PayloadType: {request.payloadtype}")
+        except ColoniesError as error:
+            waiter.set_result(refusal(error))
+            return waiter
+        conn = request.route.conn
+        self._calls[conn] = waiter
+        waiter.add_done_callback(lambda done: self._forget(request, done))
+        self.enqueue(Visit("", b"", False, nothing, request))
+        return waiter
+
+    def listen(self, say: Callable[[bytes], None], close: Callable[[], None]) -> "_Socket":
+        socket = _Socket(self, self._new_conn(), say, close)
+        self._sockets[socket.conn] = socket
+        if self._closed:
+            close()
+        return socket
+
+    def health(self) -> Page:
+        broken = "it stops" if self._closed else self._broken()
+        return Page(content_type=_TEXT, body=f"{broken}\n".encode() if broken else b"", status=503 if broken else 200)
+
+    # Requests
+
+    def request(self, body: bytes, conn: str) -> Request:
+        """The request in an envelope, in upstream's order of checks (1.3). Raises ColoniesError."""
+        if self._closed:
+            raise Unavailable("The coordinator stops")
+        envelope = Envelope.parse(body, self._message_bytes_max)
+        known = MESSAGES.get(envelope.payloadtype)
+        caller = "" if known is not None and known.unsigned else self._caller(envelope)
+        kind = message_type(envelope.payloadtype)
+        value = {"msgtype": kind.msgtype} if kind.cls is GetServerInfo else envelope.message()
+        if kind.cls is Ready:
+            raise BadRequest("Work is pushed over MQTT only; assignprocessmsg asks for it here")
+        stamped = bool(caller) and isinstance(value, dict) and bool(value.get("msgid") or value.get("ts"))
+        if self._stamps_required and caller and not stamped:
+            raise Forbidden("Requests need msgid and ts here, so that nobody can send them again")
+        return Request(
+            caller=caller,
+            payloadtype=envelope.payloadtype,
+            value=value,
+            route=Route(colony="", party=caller, conn=conn),
+            envelope=envelope,
+            stamped=stamped,
+            msgid=msgid_in(value) if stamped else new_msgid(),
+        )
+
+    def _caller(self, envelope: Envelope) -> str:
+        try:
+            return recover(envelope.signed_text(), envelope.signature)
+        except BadSignature as error:
+            self.counts["signature that nobody can have made"] += 1
+            raise Forbidden(str(error)) from None
+
+    def _new_conn(self) -> str:
+        return f"{HTTP}{next(self._numbers)}"
+
+    def _forget(self, request: Request, done: "asyncio.Future[Answer]") -> None:
+        del self._calls[request.route.conn]
+        if done.cancelled():
+            self.hang_up(request.route, request.msgid)
+
+    def hang_up(self, route: Route, msgid: str) -> None:
+        """The caller left: what waits for it need not wait any more."""
+        if not self._closed:
+            self.enqueue(HungUp("", b"", False, nothing, route, msgid))
+
+    # What the coordinator calls
+
+    def reply(self, reply: Reply) -> None:
+        """Answer one request; an assignment that nobody hears goes back to the queue."""
+        socket = self._sockets.get(reply.route.conn)
+        if socket is not None:
+            socket.reply(reply)
+            return
+        waiter = self._calls.get(reply.route.conn)
+        if waiter is not None and not waiter.done():
+            status = reply.value["status"] if reply.error else 200
+            waiter.set_result(Answer(status=status, body=plain_reply(reply.payloadtype, reply.value, reply.error)))
+        elif reply.payloadtype == "assignprocessmsg" and not reply.error:
+            self.unheard.append((reply.value["processid"], reply.route.party))
+
+    def event(self, event: Event) -> None:
+        """Tell a subscriber."""
+        socket = self._sockets.get(event.route.conn)
+        if socket is not None:
+            socket.say(plain_reply(event.payloadtype, event.value, False))
+
+    def ended(self, route: Route) -> None:
+        """A subscription of this connection is over."""
+        socket = self._sockets.get(route.conn)
+        if socket is not None:
+            socket.subscribed(-1)
+
+    def drop(self, conn: str) -> None:
+        """The websocket is gone."""
+        self._sockets.pop(conn, None)
+
+    def close(self) -> None:
+        """Answer everybody that the coordinator stops; what comes later hears the same."""
+        self._closed = True
+        stopping = refusal(Unavailable("The coordinator stops"))
+        for waiter in tuple(self._calls.values()):
+            if not waiter.done():
+                waiter.set_result(stopping)
+        for socket in tuple(self._sockets.values()):
+            socket.end()
+
+
+class _Socket:
+    """One websocket: requests of any identities, and their subscriptions. It ends with the last one of them."""
+
+    def __init__(self, desk: FrontDesk, conn: str, say: Callable[[bytes], None], close: Callable[[], None]) -> None:
+        self.conn = conn
+        self.say = say
+        self._desk = desk
+        self._close = close
+        self._asked = 0  # requests that are not answered yet
+        self._subscriptions = 0
+        self._parties: set[str] = set()
+        self._silence: asyncio.TimerHandle | None = asyncio.get_running_loop().call_later(WEBSOCKET_SILENT_S, self.end)
+
+    def hear(self, frame: bytes) -> bool:
+        try:
+            request = self._desk.request(frame, self.conn)
+        except ColoniesError as error:
+            return self._refuse(frame, error)
+        if not request.payloadtype.startswith(_SUBSCRIBE):
+            return True  # as upstream: not looked at
+        if request.payloadtype in _TIMED and not _positive(request.value):
+            self.end()
+            return True
+        self._asked += 1
+        self._parties.add(request.caller)
+        self._desk.enqueue(Visit("", b"", False, nothing, request))
+        return True
+
+    def _refuse(self, frame: bytes, error: ColoniesError) -> bool:
+        """A request to subscribe whose payload is wrong is told so; what is no request of anybody is not."""
+        try:
+            envelope = Envelope.parse(frame)
+            recover(envelope.signed_text(), envelope.signature)
+        except (ColoniesError, BadSignature):
+            return False
+        if envelope.payloadtype in MESSAGES and envelope.payloadtype.startswith(_SUBSCRIBE):
+            self.say(_refused(error.body()))
+        return True
+
+    def reply(self, reply: Reply) -> None:
+        """Success is silent (6.1), and then events come."""
+        self._asked -= 1
+        if reply.error:
+            self.say(_refused(reply.value))
+            self.subscribed(0)
+        else:
+            self.subscribed(1)
+
+    def subscribed(self, change: int) -> None:
+        """One subscription more, or less; the last one takes the connection with it."""
+        self._subscriptions += change
+        if self._silence is not None:
+            self._silence.cancel()
+            self._silence = None
+        if change < 0 and self._subscriptions <= 0 and not self._asked:
+            self.end()
+        elif self._subscriptions <= 0:
+            self._silence = asyncio.get_running_loop().call_later(WEBSOCKET_SILENT_S, self.end)
+
+    def end(self) -> None:
+        """Nothing more will be said."""
+        self._close()
+
+    def gone(self) -> None:
+        if self._silence is not None:
+            self._silence.cancel()
+        self._desk.drop(self.conn)
+        for party in self._parties:
+            self._desk.hang_up(Route(colony="", party=party, conn=self.conn), "")
+
+
+def refusal(error: ColoniesError) -> Answer:
+    """An error as the answer to one request."""
+    return Answer(status=error.status, body=plain_reply("error", error.body(), True))
+
+
+def _positive(value: Any) -> bool:
+    timeout = value.get("timeout") if isinstance(value, dict) else None
+    return isinstance(timeout, int) and timeout > 0
+
+
+def _refused(body: dict[str, Any]) -> bytes:
+    status = 403 if body["status"] in _AS_403 else body["status"]
+    return plain_reply("error", {**body, "status": status}, True)

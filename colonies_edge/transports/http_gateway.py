@@ -1,0 +1,116 @@
+"""HTTP as Colonies servers speak it: POST /api, websocket /pubsub, /health, and pages (`protocol-core.md` 1.1, 6)."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from uvicorn import Config, Server
+
+from colonies_edge.protocol.limits import (
+    HTTP_CONNECTIONS_MAX,
+    HTTP_HEAD_BYTES_MAX,
+    HTTP_IDLE_S,
+    MESSAGE_BYTES_MAX,
+    WEBSOCKET_PING_S,
+)
+from colonies_edge.transports.descriptors import enough_descriptors
+from colonies_edge.transports.desk import Desk, Shown
+from colonies_edge.transports.http_gateway_app import application
+from colonies_edge.transports.http_gateway_bounds import BoundedConnection
+
+FAREWELL_S = 2  # for answers that are being written when the gateway closes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listen:
+    """Where to listen; port 0 lets the system choose. With `tls` it is https."""
+
+    host: str
+    port: int
+    tls: ssl.SSLContext | None = None
+
+
+class HttpGateway:
+    """A listening socket, from `start` to `close`. What was asked is answered by the desk alone."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        listen: Listen,
+        *,
+        pages: Mapping[str, Shown] | None = None,
+        message_bytes_max: int = MESSAGE_BYTES_MAX,
+    ) -> None:
+        self._listen = listen
+        config = Config(
+            application(desk, pages or {}, message_bytes_max),
+            http=BoundedConnection,
+            ws="websockets-sansio",
+            ws_max_size=message_bytes_max,
+            ws_ping_interval=WEBSOCKET_PING_S,
+            ws_ping_timeout=WEBSOCKET_PING_S,
+            ws_per_message_deflate=False,  # events are small, and a board's processor has better things to do
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            proxy_headers=False,  # nobody here believes an address that a stranger wrote into a header
+            limit_concurrency=HTTP_CONNECTIONS_MAX,
+            timeout_keep_alive=HTTP_IDLE_S,
+            timeout_graceful_shutdown=FAREWELL_S,
+            h11_max_incomplete_event_size=HTTP_HEAD_BYTES_MAX,
+            ssl_context_factory=(lambda *_: tls) if (tls := listen.tls) is not None else None,
+        )
+        config.load()
+        self._server = Server(config)
+        self._server.lifespan = config.lifespan_class(config)
+        self._socket: socket.socket | None = None
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on."""
+        assert self._socket is not None, "start first"
+        return int(self._socket.getsockname()[1])
+
+    @property
+    def url(self) -> str:
+        """Where clients find it; a host that means every address is this machine's own."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._listen.host, self._listen.host)
+        scheme = "http" if self._listen.tls is None else "https"
+        return f"{scheme}://[{host}]:{self.port}" if ":" in host else f"{scheme}://{host}:{self.port}"
+
+    async def start(self) -> None:
+        """Listen. Raises OSError when the address is taken or not this machine's."""
+        enough_descriptors(HTTP_CONNECTIONS_MAX)
+        self._socket = _listening(self._listen)
+        try:
+            # Not Server.serve(): it takes over signals, and wakes up ten times a second to look for something to do.
+            await self._server.startup(sockets=[self._socket])
+        except BaseException:
+            self._socket.close()
+            raise
+
+    async def close(self) -> None:
+        """Stop listening and let go of everybody; the desk has answered them before."""
+        if self._socket is not None and self._server.started:
+            await asyncio.shield(self._server.shutdown(sockets=[self._socket]))
+
+
+def _listening(listen: Listen) -> socket.socket:
+    found = socket.getaddrinfo(listen.host, listen.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    family, kind, protocol, _, address = found[0]
+    opened = socket.socket(family, kind, protocol)
+    try:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        opened.bind(address)
+        opened.listen(HTTP_CONNECTIONS_MAX)
+        opened.setblocking(False)
+    except OSError:
+        opened.close()
+        raise
+    return opened

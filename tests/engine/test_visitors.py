@@ -1,0 +1,65 @@
+"""Callers without stamps, as over HTTP: nothing is remembered for them, and what they leave behind is undone."""
+
+from __future__ import annotations
+
+from colonies_edge.engine.outcome import Route
+from tests.support.engine_bench import LAB, colony, identity, running, spec
+
+
+def route(name: str, conn: str) -> Route:
+    return Route(colony="", party=identity(name), conn=conn)
+
+
+def test_who_hung_up_gets_no_work_and_no_answer() -> None:
+    bench = colony()
+    call = bench.say("worker", {"msgtype": "assignprocessmsg", "colonyname": LAB, "timeout": 60}, conn=".1", topic="")
+    bench.engine.hung_up(route("worker", ".1"), call, bench.now)
+    process = bench.do("ann", "submitfuncspecmsg", spec=spec())
+    assert bench.reply(call) is None
+    assert bench.do("ann", "getprocessmsg", processid=process["processid"])["state"] == 0
+    bench.sleep(61)
+    assert bench.reply(call) is None
+
+
+def test_an_assignment_that_nobody_heard_goes_back_without_a_retry() -> None:
+    bench = colony()
+    process = running(bench, maxretries=0, maxwaittime=100)
+    outcome = bench.engine.unheard(process["processid"], identity("worker"), bench.now)
+    assert outcome.records
+    found = bench.do("ann", "getprocessmsg", processid=process["processid"])
+    assert (found["state"], found["retries"], found["assignedexecutorid"]) == (0, 0, "")
+
+
+def test_an_assignment_that_is_somebody_elses_by_now_stays_where_it_is() -> None:
+    bench = colony()
+    process = running(bench)
+    assert not bench.engine.unheard(process["processid"], identity("other"), bench.now).records
+    assert not bench.engine.unheard("0" * 64, identity("worker"), bench.now).records
+    bench.do("worker", "closesuccessfulmsg", processid=process["processid"])
+    assert not bench.engine.unheard(process["processid"], identity("worker"), bench.now).records
+
+
+def test_who_hung_up_hears_of_nothing() -> None:
+    bench = colony()
+    watch = {"msgtype": "subscribeprocessesmsg", "colonyname": LAB, "executortype": "cli", "state": 0, "timeout": 60}
+    for conn in (".1", ".2"):
+        bench.say("ann", watch, conn=conn, topic="")
+    bench.engine.hung_up(route("ann", ".1"), "", bench.now)
+    bench.do("ann", "submitfuncspecmsg", spec=spec())
+    assert [event.route.conn for event in bench.events] == [".2"]
+
+
+def test_the_end_of_a_subscription_is_told_to_who_keeps_connections() -> None:
+    bench = colony()
+    watch = {"msgtype": "subscribeprocessesmsg", "colonyname": LAB, "executortype": "cli", "state": 0, "timeout": 5}
+    bench.say("ann", watch, conn=".1", topic="")
+    bench.now += 6_000_000_000
+    assert [ended.conn for ended in bench.engine.tick(bench.now).ended] == [".1"]
+
+
+def test_no_answer_is_kept_for_who_cannot_ask_again() -> None:
+    bench = colony()
+    bench.do("ann", "submitfuncspecmsg", spec=spec())
+    assert identity("ann") not in bench.engine._answers._by_caller
+    bench.restart(checkpoint=False)
+    assert identity("ann") not in bench.engine._answers._by_caller
