@@ -56,7 +56,7 @@ async def way(session: Session) -> AsyncIterator[Finding]:
     except TlsFailed as error:
         yield Finding(about="TLS", verdict=PROBLEM, sentence=str(error), no_connection=True)
         return
-    except (OSError, asyncio.TimeoutError):
+    except (OSError, NoConnection, asyncio.TimeoutError):
         return  # the next check cannot connect either, and says so with its remedy
     yield Finding(
         about="way to the broker",
