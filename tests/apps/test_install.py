@@ -140,6 +140,8 @@ def test_a_broker_of_ones_own_is_a_setting_and_not_on_the_command_line(installer
         (("install", "executor", "--executortype", "cli"), "--colonyname is missing"),
         (("install", "coordinator", "--broker", "mqtt://b", "--listen", "127.0.0.1:1"), "give one of them"),
         (("install", "coordinator", "--broker", "ftp://b"), "mqtt://"),
+        (("install", "coordinator", "--listen", "here"), "--listen"),
+        (("install", "coordinator", "--retention", "0"), "would remove everything"),
         (("upgrade",), "not from a .pyz"),
         (("upgrade", "/etc/passwd"), "is no .pyz"),
     ],
@@ -219,3 +221,24 @@ def test_a_setting_of_two_lines_is_refused() -> None:
 def test_the_coordinator_is_asked_where_its_settings_have_it_listen(options: str, url: str) -> None:
     assert url_of({"COLONIES_EDGE_OPTIONS": options}) == url
     assert url_of({"COLONIES_EDGE_OPTIONS": options, "COLONIES_MQTT": "mqtt://b"}) == "mqtt://b"
+
+
+def options_in(image: Path) -> str:
+    return read_settings(image / "etc/colonies-edge/coordinator.env")["COLONIES_EDGE_OPTIONS"]
+
+
+def test_a_coordinator_takes_the_flags_of_its_start_and_keeps_them(installer: Installer, image: Path) -> None:
+    installer.run("install", "coordinator")
+    assert options_in(image) == "--listen 0.0.0.0:1883 --http 127.0.0.1:50080"
+    installer.run("install", "coordinator", "--tls", "--retention", "3600")
+    assert options_in(image) == "--listen 0.0.0.0:8883 --http 127.0.0.1:50080 --tls --retention 3600"
+    installer.run("install", "coordinator", "--http", "off", "--listen", "127.0.0.1:9")
+    assert options_in(image) == "--listen 127.0.0.1:9 --tls --retention 3600"
+    installer.run("install", "coordinator", "--broker", "mqtt://b")
+    assert options_in(image) == "--retention 3600"
+    installer.run("install", "coordinator", "--message-kib", "512")
+    settings = read_settings(image / "etc/colonies-edge/coordinator.env")
+    assert settings["COLONIES_MQTT"] == "mqtt://b", "who changes a flag keeps the broker"
+    installer.run("install", "coordinator", "--broker", "embedded", "--listen", "0.0.0.0:1883")
+    assert read_settings(image / "etc/colonies-edge/coordinator.env")["COLONIES_MQTT"] == ""
+    assert options_in(image) == "--retention 3600 --message-kib 512 --listen 0.0.0.0:1883"

@@ -85,6 +85,8 @@ def test_a_coordinator_is_installed_runs_confined_and_answers(site: Machine) -> 
     alive(site)
     site.run("systemd-analyze", "verify", f"/etc/systemd/system/{COORDINATOR}")
     assert site.run("systemctl", "is-enabled", COORDINATOR).stdout.strip() == "enabled"
+    page = "import urllib.request; print(urllib.request.urlopen('http://127.0.0.1:50080/health').status)"
+    assert site.run(PYTHON, "-c", page).stdout == "200\n"
 
 
 def test_installing_again_changes_nothing_and_a_setting_only_what_it_must(site: Machine) -> None:
@@ -98,6 +100,14 @@ def test_installing_again_changes_nothing_and_a_setting_only_what_it_must(site: 
     assert len(done["steps"]) == 3, "settings, restart, wait"
     assert "mqtt://127.0.0.1:1885" in site.show(COORDINATOR, "StatusText")["StatusText"]
     assert site.json("colonies-edge", "install", "coordinator", "--json")["steps"] == [], "the port is kept"
+
+
+def test_with_tls_it_is_asked_by_tls(site: Machine, pyz: Path) -> None:
+    done = site.json("colonies-edge", "install", "coordinator", "--tls", "--json")
+    assert len(done["steps"]) == 3
+    assert "mqtts://0.0.0.0:8883" in site.show(COORDINATOR, "StatusText")["StatusText"]
+    site.run("colonies-edge", "upgrade", variant(pyz, site, "newer", "0.2.0", {}))
+    assert site.run("colonies-edge", "--version").stdout == "colonies-edge 0.2.0\n"
 
 
 def test_a_hung_coordinator_is_started_again_by_the_watchdog(site: Machine) -> None:
