@@ -45,6 +45,8 @@ DOORS: dict[str, tuple[tuple[str, ...], str]] = {
     "websockets": (("transports/http_caller*.py",), "use transports.http_caller.HttpCaller"),
     "httpx2": (("transports/http_caller*.py",), "use transports.http_caller.HttpCaller"),
     "segno": (("apps/cli/qr_code.py",), "use apps.cli.qr_code.drawn"),
+    "tomllib": (("apps/bridge/settings.py",), "use apps.bridge.settings.read_settings"),
+    "tomli": (("apps/bridge/settings.py",), "use apps.bridge.settings.read_settings"),
     "boto3": (("client/s3.py",), "use the Depot port of client/depot.py"),
     "botocore": (("client/s3.py",), "use the Depot port of client/depot.py"),
     "ctypes": (("crypto/native.py",), "use colonies_edge.crypto.identity"),

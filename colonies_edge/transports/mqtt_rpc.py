@@ -57,6 +57,8 @@ class RpcCaller:
         self.epoch = ""
         self.shown_as = ("", "")  # name and type in an executor's presence
         self.dropped: Counter[str] = Counter()
+        self.honours_msgids = True  # only coordinators of this kind speak MQTT
+        self._about_bridge: dict[str, Any] = {}
         self.clock = clock or PartyClock()
         self.link = link
         self._topics = topics
@@ -96,6 +98,16 @@ class RpcCaller:
         with contextlib.suppress(NoConnection):
             self.link.reconnect()
 
+    @property
+    def on_connect(self) -> list[Callable[[], None]]:
+        """The link has another connection, and is subscribed again."""
+        return self.link.on_connect
+
+    @property
+    def on_disconnect(self) -> list[Callable[[str], None]]:
+        """The link has lost its connection, with the reason, and goes on trying."""
+        return self.link.on_disconnect
+
     # -- opening and closing
 
     async def open(self) -> None:
@@ -132,6 +144,9 @@ class RpcCaller:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
+    async def greet(self) -> None:
+        """Its status says what it is."""
+
     def presence(self, state: str) -> Will:
         """This connection's signed presence: topic, body, and that it is retained."""
         identity = self._signer.identity
@@ -144,8 +159,16 @@ class RpcCaller:
             state=state,
             conn=self.link.conn,
             ts=self.clock.now_ms(),
+            bridge=self._about_bridge if state == ONLINE else {},
         )
         return self._topics.format(topic), seal_status(body, self._topics.signed_form(topic), self._signer), True
+
+    def show_bridge(self, value: dict[str, Any]) -> None:
+        """Say in this executor's retained presence how the bridge is that it belongs to."""
+        self._about_bridge = value
+        if self.link.connected:
+            with contextlib.suppress(LinkFull, NoConnection):
+                self._say_presence(ONLINE)
 
     def _say_presence(self, state: str) -> None:
         topic, body, retain = self.presence(state)

@@ -35,6 +35,9 @@ executor chid --executorid {ID} --prvkey k
 executor ls --full --all --type t --location l -f x --prvkey k
 executor ls --filter x
 executor get --name x --prvkey k
+bridge start --config f --mqtt m --serverid i --topic-root r --colonyname c --data d --colonyprvkey k
+bridge status --config f --data d --json
+coordinator start --bridge bridge.toml
 executor os start --name x --executortype t --capacity 2 --allow a,b --workdir w --data d
 function register --name x --func f --prvkey k
 function remove --functionid {ID} --prvkey k

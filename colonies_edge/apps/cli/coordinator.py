@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,7 +64,24 @@ async def start(session: Session) -> int:
         if identities.colonyname and identities.colony_prvkey:
             await _found(session, running, identities)
 
-    return await serve(options, ready, busy=f"name a free one: `{PROGRAM} coordinator start --listen HOST:PORT`")
+    busy = f"name a free one: `{PROGRAM} coordinator start --listen HOST:PORT`"
+    return await serve(options, ready, busy=busy, beside=_bridge(session))
+
+
+def _bridge(session: Session) -> Callable[[Running, asyncio.Event], Awaitable[None]] | None:
+    """The bridge that runs with it, if there is one. Raises UsageError for a file that makes no sense."""
+    if not session.args.bridge:
+        return None
+    from colonies_edge.apps.cli import bridge
+
+    bridge.settings_beside(session, session.args.bridge, "mqtt://127.0.0.1", "")
+
+    async def beside(running: Running, stopping: asyncio.Event) -> None:
+        url = running.plain_url or running.url
+        settings = bridge.settings_beside(session, session.args.bridge, url, running.server_id)
+        await bridge.run(session, settings, stopping)
+
+    return beside
 
 
 def _options(session: Session) -> Options:

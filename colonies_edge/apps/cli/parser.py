@@ -20,6 +20,7 @@ GROUPS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "dev": ("dev", "a colony for this folder: broker, coordinator, keys and a user"),
         "demo": ("demo", "broker, coordinator and executor run one job, then everything is gone again"),
         "coordinator": ("coordinator", "run the coordinator"),
+        "bridge": ("bridge", "join this colony with one elsewhere, over a line that may be bad"),
         "executor": ("executor", "register, approve and run executors"),
         "enrol": ("enrol", "let devices in by a token: on the device `enrol TOKEN`"),
         "function": ("function", "submit functions, see and register what executors can do"),

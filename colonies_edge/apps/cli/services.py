@@ -33,21 +33,37 @@ def manager() -> Notifier:
     return notifier
 
 
-async def serve(options: Options, ready: Callable[[Running], Awaitable[None]], *, busy: str) -> int:
+async def serve(
+    options: Options,
+    ready: Callable[[Running], Awaitable[None]],
+    *,
+    busy: str,
+    beside: Callable[[Running, asyncio.Event], Awaitable[None]] | None = None,
+) -> int:
     """Run a coordinator until SIGINT or SIGTERM; `ready` is called once it listens. `busy` is what to do about a port
-    that is taken."""
+    that is taken. `beside` runs with it until the event that it gets, and ends before the coordinator does."""
+    await run(options, ready, until_told(), busy=busy, beside=beside)
+    return SUCCESS
+
+
+def until_told() -> asyncio.Event:
+    """Set by SIGINT and SIGTERM."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopping.set)
-    await run(options, ready, stopping, busy=busy)
-    return SUCCESS
+    return stopping
 
 
 async def run(
-    options: Options, ready: Callable[[Running], Awaitable[None]], stopping: asyncio.Event, *, busy: str
+    options: Options,
+    ready: Callable[[Running], Awaitable[None]],
+    stopping: asyncio.Event,
+    *,
+    busy: str,
+    beside: Callable[[Running, asyncio.Event], Awaitable[None]] | None = None,
 ) -> None:
-    """The same until an event. Raises what ended it, and what `ready` raised."""
+    """The same until an event. Raises what ended it, and what `ready` or `beside` raised."""
     from colonies_edge.apps.certificates import ClockNotSet, CryptographyMissing
     from colonies_edge.apps.coordinator import coordinating, run_until
     from colonies_edge.storage.errors import StoreFailed
@@ -58,19 +74,26 @@ async def run(
             running = await _unless(stopping, stack.enter_async_context(coordinating(options)))
             if running is None:
                 return
-            work = asyncio.ensure_future(run_until(running.coordinator, stopping))
+            ending = asyncio.Event()
+            work = asyncio.ensure_future(run_until(running.coordinator, ending))
             greeting = asyncio.ensure_future(ready(running))
             watching = asyncio.ensure_future(notifier.watch(running.coordinator.progresses))
+            company = asyncio.ensure_future((beside or _nobody)(running, stopping))
+            company.add_done_callback(lambda _: ending.set())
             notifier.ready(_status(running))
             try:
                 await asyncio.wait({work, greeting}, return_when=asyncio.FIRST_COMPLETED)
                 if not work.done():
                     await greeting
                 await work
+                stopping.set()
+                await company
             finally:
                 notifier.stopping("says goodbye and writes a checkpoint")
                 stopping.set()
                 await end_tasks((greeting, watching))
+                await asyncio.gather(company, return_exceptions=True)
+                ending.set()
                 await asyncio.gather(work, return_exceptions=True)
     except (StoreFailed, CryptographyMissing, ClockNotSet) as error:
         raise Failed(str(error)) from error
@@ -81,6 +104,10 @@ async def run(
             where = f"port {options.port} of {options.host}"
             raise Failed(f"{where} is taken by another program; {busy}") from error
         raise
+
+
+async def _nobody(_: Running, stopping: asyncio.Event) -> None:
+    await stopping.wait()
 
 
 async def _unless(stopping: asyncio.Event, starting: Coroutine[Any, Any, Running]) -> Running | None:

@@ -69,10 +69,10 @@ class Runtime:
 
     async def run(self, stop: asyncio.Event, hurry: asyncio.Event) -> None:
         """Work until `stop`; then finish what is held, for the grace time or until `hurry`."""
-        caller, link = self._client.caller, self._client.link
+        caller = self._client.caller
         caller.on_push.append(self._on_push)
         caller.on_epoch.append(lambda _: self._reconnected())
-        link.on_connect.append(self._reconnected)
+        caller.on_connect.append(self._reconnected)
         self._enter()
         always = (self._stay_ready(), self._keep_leases(), self._watch_leases())
         keeping = [asyncio.create_task(coroutine) for coroutine in always]
@@ -80,7 +80,7 @@ class Runtime:
             await stop.wait()
             await self._drain(hurry)
         finally:
-            link.on_connect.remove(self._reconnected)
+            caller.on_connect.remove(self._reconnected)
             await end_tasks((*keeping, *self._tasks))
             await self._reporter.close()
 

@@ -93,7 +93,7 @@ ROLES: Mapping[str, Role] = MappingProxyType(
                 start_s=90,
                 stop_s=60,
                 files_max=4_096,
-                notifies=False,
+                notifies=True,
                 sandbox=_CONFINED,
             ),
         )
