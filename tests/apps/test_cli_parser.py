@@ -167,7 +167,7 @@ completion bash
 completion zsh
 completion fish
 coordinator check --data d
-install coordinator --broker embedded --listen 127.0.0.1:1 --dry-run --root r --service-manager none
+install coordinator --broker embedded --listen 127.0.0.1:1 --http off --tls --dry-run --root r --service-manager none
 install executor --mqtt mqtt://h --colonyname c --executortype t --name n --capacity 2 --allow a,b --location l
 install bridge --config f --program p --python q
 upgrade f --within 5 --one-way --dry-run --root r
