@@ -61,10 +61,13 @@ PEOPLES_PARTS = (
     "apps/cli/fs*",
     "apps/cli/generator*",
     "apps/cli/location*",
+    "apps/cli/screen*",
     "apps/cli/show_blueprint*",
     "apps/cli/show_schedule*",
+    "apps/cli/show_status*",
     "apps/cli/show_workflow*",
     "apps/cli/specs_workflow*",
+    "apps/cli/status*",
     "apps/cli/user*",
     "apps/cli/workflow*",
 )

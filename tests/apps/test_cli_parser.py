@@ -155,6 +155,8 @@ version
 dev --port 1 --data d
 demo
 doctor
+status --watch 5 --prvkey k
+status --watch
 coordinator start --mqtt mqtt://h:1 --data d
 ledger verify --data d
 broker-config mosquitto --out d
@@ -211,6 +213,8 @@ fs sync --driver s3
 fs get -l /x -n y
 fs label remove
 fs snapshot create -l /x
+status --watch often
+status --watch 0.1
 demon
 process psx
 executor os stop
