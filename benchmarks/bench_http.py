@@ -1,7 +1,7 @@
 """Jobs over HTTP and over MQTT in one run, and the latency of one small call.
 
     python3 benchmarks/bench_http.py [--jobs 3000] [--window 64] [--workers 64] [--calls 2000] [--waiting 1000]
-                                     [--skip-mqtt] [--json]
+                                     [--processes 10000] [--skip-mqtt] [--json]
 
 A job over HTTP is what existing SDKs do: a submit, a long-polled assign, a close, and an event on a websocket that
 tells the submitter. The callers are bare: sockets that are kept open, one request at a time on each. The MQTT figure is
@@ -166,6 +166,31 @@ async def waiting(site: Site, port: int, count: int) -> dict[str, Any]:
     }
 
 
+async def scrapes(site: Site, port: int, processes: int) -> dict[str, Any]:
+    """The time of one scrape while so many processes wait, each tenth of another executor type."""
+
+    async def fill(count: int) -> None:
+        caller = Caller(port, site.keys["user"])
+        for number in range(count):
+            conditions = {"colonyname": LAB, "executortype": f"nobody-{number % 10}"}
+            await caller.do("submitfuncspecmsg", spec={"funcname": "echo", "conditions": conditions})
+        caller.close()
+
+    await asyncio.gather(*(fill(processes // 20) for _ in range(20)))
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    found, size = [], 0
+    for _ in range(50):
+        begin = time.perf_counter()
+        writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        head = await reader.readuntil(b"\r\n\r\n")
+        size = next(int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:"))
+        await reader.readexactly(size)
+        found.append(time.perf_counter() - begin)
+    writer.close()
+    found.sort()
+    return {"scrape_of": processes, "scrape_p50_ms": round(found[25] * 1000, 2), "scrape_bytes": size}
+
+
 async def over_http(site: Site, port: int, options: argparse.Namespace) -> dict[str, Any]:
     await bench_jobs.found(site)
     worker = Signer(new_private_key(os.urandom(32)))
@@ -186,6 +211,7 @@ async def over_http(site: Site, port: int, options: argparse.Namespace) -> dict[
     program.kill()
     program.join()
     patient = await waiting(site, port, options.waiting) if options.waiting else {}
+    patient |= await scrapes(site, port, options.processes) if options.processes else {}
     return {
         "http_jobs_per_s": round(jobs / seconds),
         "http_p50_ms": round(latencies[len(latencies) // 2] * 1000, 2),
@@ -204,6 +230,7 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=64, help="assigns that wait at a time")
     parser.add_argument("--calls", type=int, default=2000)
     parser.add_argument("--waiting", type=int, default=1000, help="assigns that wait before any work comes")
+    parser.add_argument("--processes", type=int, default=10_000, help="that wait while metrics are scraped")
     parser.add_argument("--skip-mqtt", action="store_true")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()

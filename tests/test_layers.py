@@ -27,7 +27,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
 # What storage may see of the engine: the port it implements and the values that pass through it. Never a decision.
 ENGINE_FOR_STORAGE = ("ports", "outcome", "rows")
 # Apps do not know each other; cli starts them, and what they share stands beside them (config).
-APPS = ("coordinator", "executor", "bridge", "dashboard", "cli")
+APPS = ("coordinator", "executor", "bridge", "dashboard", "monitor", "cli")
 
 # Foreign packages and sharp tools of the standard library: who may import them, and what everybody else uses instead.
 DOORS: dict[str, tuple[tuple[str, ...], str]] = {
@@ -41,6 +41,7 @@ DOORS: dict[str, tuple[tuple[str, ...], str]] = {
     "uvicorn": (("transports/http_gateway*.py",), "use transports.http_gateway.HttpGateway"),
     "websockets": (("transports/http_caller*.py",), "use transports.http_caller.HttpCaller"),
     "httpx2": (("transports/http_caller*.py",), "use transports.http_caller.HttpCaller"),
+    "segno": (("apps/cli/qr_code.py",), "use apps.cli.qr_code.drawn"),
     "boto3": (("client/s3.py",), "use the Depot port of client/depot.py"),
     "botocore": (("client/s3.py",), "use the Depot port of client/depot.py"),
     "ctypes": (("crypto/native.py",), "use colonies_edge.crypto.identity"),

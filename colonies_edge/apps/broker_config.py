@@ -24,6 +24,7 @@ from colonies_edge.apps.certificates import (
     new_server_certificate,
 )
 from colonies_edge.protocol.errors import UsageError
+from colonies_edge.transports.own_addresses import LOCAL_HOSTS
 from colonies_edge.transports.system import SystemClock, entropy
 
 # mosquitto's `$7$`: PBKDF2-SHA512 with a salt of exactly 12 bytes. It is computed by the broker's only thread at every
@@ -31,8 +32,6 @@ from colonies_edge.transports.system import SystemClock, entropy
 PASSWORD_ROUNDS = 1_000
 SALT_BYTES = 12
 PASSWORD_BYTES = 24
-# The broker's own machine always reaches it by these, whatever else it is called.
-LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 IDENTITY = re.compile(r"[0-9a-f]{64}")
 USER = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -56,6 +55,7 @@ class Plan:
     port: int = 8883
     root: str = "colonies"
     data: str = "/var/lib/mosquitto/"
+    authority: Path | None = None  # a folder with ca.crt and ca.key, where they shall not be made in the same place
 
 
 def write_mosquitto(out: Path, plan: Plan, *, luck: Callable[[int], bytes], now_ns: int) -> tuple[Account, ...]:
@@ -71,7 +71,7 @@ def write_mosquitto(out: Path, plan: Plan, *, luck: Callable[[int], bytes], now_
         root=plan.root,
         data=plan.data,
     )
-    authority = _authority(out, now_ns)
+    authority = _authority(out, now_ns) if plan.authority is None else _given_authority(plan.authority)
     server = new_server_certificate(authority, (*plan.hosts, *LOCAL_HOSTS), now_ns)
     hashed = _read_passwords(out / "passwords")
     fresh = tuple(
@@ -79,7 +79,8 @@ def write_mosquitto(out: Path, plan: Plan, *, luck: Callable[[int], bytes], now_
     )
     hashed |= {account.user: hash_password(account.password, luck(SALT_BYTES)) for account in fresh}
 
-    _write(out / "ca.key", authority.key, 0o600)
+    if plan.authority is None:
+        _write(out / "ca.key", authority.key, 0o600)
     _write(out / "ca.crt", authority.certificate, 0o644)
     _write(out / "server.key", server.key, 0o640)
     _write(out / "server.crt", server.certificate, 0o644)
@@ -126,6 +127,16 @@ def _authority(out: Path, now_ns: int) -> Certificate:
     if certificate.exists() and key.exists():
         return Certificate(certificate=certificate.read_bytes(), key=key.read_bytes())
     return new_authority("colonies-edge broker authority", now_ns)
+
+
+def _given_authority(folder: Path) -> Certificate:
+    """The one of `colonies-edge tls init`: devices that trust the embedded broker trust this one, too."""
+    try:
+        return Certificate(certificate=(folder / "ca.crt").read_bytes(), key=(folder / "ca.key").read_bytes())
+    except FileNotFoundError as missing:
+        raise UsageError(
+            f"{missing.filename} is not there; --authority names the folder `tls` that tls init made"
+        ) from None
 
 
 def _read_passwords(path: Path) -> dict[str, str]:
@@ -191,6 +202,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     mosquitto.add_argument(
         "--host", action="append", default=[], metavar="NAME", help="name or address that clients use (repeat for more)"
     )
+    mosquitto.add_argument(
+        "--authority",
+        type=Path,
+        metavar="DIR",
+        help="sign with the authority in this folder (`tls` below the coordinator's data), not with one made in --out",
+    )
     mosquitto.add_argument("--port", type=int, default=8883, help="port to listen on (8883)")
     mosquitto.add_argument(
         "--topic-root", default="colonies", metavar="ROOT", help="first level of all topics (colonies)"
@@ -235,6 +252,7 @@ def plan_of(args: argparse.Namespace) -> Plan:
         port=args.port,
         root=args.topic_root,
         data=args.data,
+        authority=args.authority,
     )
 
 
@@ -252,4 +270,6 @@ def _report(out: Path, plan: Plan, fresh: tuple[Account, ...]) -> None:
         print(f"{account.user}  COLONIES_MQTT={url_of(plan, account)}")
     print(f"start it:     mosquitto -c {out / 'mosquitto.conf'}")
     print(f"devices get:  {out / 'ca.crt'} and their own line of {out / 'credentials'}")
-    print(f"keep away:    {out / 'ca.key'} (it can sign another broker that your devices would trust)")
+    print(
+        f"keep away:    {(plan.authority or out) / 'ca.key'} (it can sign another broker that your devices would trust)"
+    )

@@ -36,6 +36,10 @@ VARIABLES: Mapping[str, str] = MappingProxyType(
         "executor_prvkey": "COLONIES_EXECUTOR_PRVKEY",
         "topic_root": "COLONIES_TOPIC_ROOT",
         "data_dir": "COLONIES_DATA_DIR",
+        "retention": "COLONIES_RETENTION",
+        "retention_policy": "COLONIES_RETENTION_POLICY",
+        "monitor_port": "COLONIES_MONITOR_PORT",
+        "monitor_interval": "COLONIES_MONITOR_INTERVAL",
     }
 )
 SECRETS = frozenset({"prvkey", "colony_prvkey", "server_prvkey", "executor_prvkey"})
@@ -67,6 +71,10 @@ class Config:
     executor_prvkey: str = ""
     topic_root: str = ""
     data_dir: str = ""
+    retention: str = ""
+    retention_policy: str = ""
+    monitor_port: str = ""
+    monitor_interval: str = ""
     sources: Mapping[str, str]
 
     def source(self, name: str) -> str:

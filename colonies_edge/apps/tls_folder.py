@@ -81,10 +81,11 @@ class TlsFolder:
         """A certificate and key for a client; those of the same name from before are replaced."""
         if not _NAME.fullmatch(name):
             raise UsageError(f"{name!r} is to be the name of files: use letters, digits, '.', '_', '-'")
+        made = new_client_certificate(self.authority(), identity, now_ns)
         self.clients.mkdir(mode=0o700, exist_ok=True)
         self._give_to_owner(self.clients)
         certificate, key = self.clients / f"{name}.crt", self.clients / f"{name}.key"
-        self._write_pair(certificate, key, new_client_certificate(self.authority(), identity, now_ns))
+        self._write_pair(certificate, key, made)
         return certificate, key
 
     # Renewing

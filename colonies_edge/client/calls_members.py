@@ -16,10 +16,12 @@ from colonies_edge.protocol.messages import (
     ChangeExecutorId,
     ChangeServerId,
     ChangeUserId,
+    Enrol,
     GetCluster,
     GetColonies,
     GetColony,
     GetColonyStats,
+    GetEnrolments,
     GetExecutor,
     GetExecutorById,
     GetExecutors,
@@ -35,6 +37,7 @@ from colonies_edge.protocol.messages import (
     RemoveFunction,
     RemoveUser,
     ReportAllocation,
+    RevokeEnrolment,
     UpdateExecutor,
     Version,
 )
@@ -43,6 +46,7 @@ from colonies_edge.protocol.model import (
     Capabilities,
     Cluster,
     Colony,
+    Enrolment,
     Executor,
     Function,
     FunctionArg,
@@ -139,6 +143,26 @@ class MemberCalls(Calls):
             requirefuncreg=requirefuncreg,
         )
         return decode(Executor, await self.call(AddExecutor(executor=executor)))
+
+    async def enrol(
+        self, token: str, name: str, *, location: str = "", capabilities: Capabilities | None = None
+    ) -> Executor:
+        """Register oneself, with a token of the colony's owner. Saying it again changes nothing."""
+        message = Enrol(
+            colonyname=self.colonyname,
+            token=token,
+            executorname=name,
+            locationname=location,
+            capabilities=capabilities or Capabilities(),
+        )
+        return decode(Executor, await self.call(message))
+
+    async def get_enrolments(self) -> list[Enrolment]:
+        """Tokens that were used or revoked, as the colony's owner."""
+        return self.many(Enrolment, await self.call(GetEnrolments(colonyname=self.colonyname)))
+
+    async def revoke_enrolment(self, tokenid: str) -> None:
+        await self.call(RevokeEnrolment(colonyname=self.colonyname, tokenid=tokenid))
 
     async def approve_executor(self, name: str) -> None:
         await self.call(ApproveExecutor(colonyname=self.colonyname, executorname=name))

@@ -55,6 +55,7 @@ class Endpoint:
     serverid: str = ""
     pins: Path | None = None  # the folder for what is learnt; None learns anew in each program
     tls: Tls | None = None
+    token: str = ""  # of somebody who enrols: the broker does not know him yet
     patience_s: float = PATIENCE_S  # how long opening tries before it gives up
 
     def link(self, signer: Signer, clock: PartyClock) -> MqttLink:
@@ -67,7 +68,7 @@ class Endpoint:
         link: MqttLink
 
         def password() -> str:
-            return password_of(signer, link.client_id, self.serverid, clock.now_ms())
+            return password_of(signer, link.client_id, self.serverid, clock.now_ms(), self.token)
 
         link = MqttLink(
             self.mqtt,

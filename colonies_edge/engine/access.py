@@ -7,6 +7,7 @@ from colonies_edge.engine import access_blueprints, access_files
 from colonies_edge.engine.access_rule import Memory, Role, Rule, Target, memory_of
 from colonies_edge.engine.step import Step
 from colonies_edge.engine.tables import Tables
+from colonies_edge.engine.tokens import require_bearer
 from colonies_edge.protocol.errors import BadRequest, Forbidden, error_of
 from colonies_edge.protocol.model import ExecutorState
 
@@ -68,6 +69,8 @@ def authorise(step: Step, rule: Rule, message: Any) -> None:
     elif rule.role is Role.MEMBER_OR_OWNER:
         if not is_member(step.tables, step.colony, step.caller):
             require_owner(step.tables, step.colony, step.caller)
+    elif rule.role is Role.BEARER:
+        require_bearer(step, message)
     elif rule.role is not Role.ANYBODY:
         require_member(step.tables, step.colony, step.caller, pending=rule.role is Role.MEMBER_OR_PENDING)
     _check_topic(step, rule)
@@ -189,6 +192,10 @@ RULES: dict[str, Rule] = {
     "reportallocationmsg": Rule(role=Role.MEMBER_OR_PENDING, target=_colony(), memory=_DURABLE),
     "updateexecutormsg": Rule(role=Role.MEMBER_OR_PENDING, target=_colony(), memory=_DURABLE),
     "changeexecutoridmsg": Rule(role=Role.MEMBER_OR_PENDING, target=_colony(), memory=_DURABLE),
+    # Enrolment
+    "enrolmsg": Rule(role=Role.BEARER, target=_colony(), memory=_DURABLE),
+    "getenrolmentsmsg": Rule(role=Role.COLONY_OWNER, target=_colony()),
+    "revokeenrolmentmsg": Rule(role=Role.COLONY_OWNER, target=_colony(), memory=_DURABLE),
     # Users: addresses and telephone numbers are not for executors that nobody approved yet
     "addusermsg": Rule(
         role=Role.COLONY_OWNER,

@@ -13,6 +13,7 @@ class Role(str, Enum):
     COLONY_OWNER = "colony owner"
     MEMBER = "member"  # approved executor or user; the colony owner is none (protocol-core.md 2.1)
     MEMBER_OR_PENDING = "member, or executor that waits for approval"
+    BEARER = "bearer of a token of the colony owner"
     MEMBER_OR_OWNER = "member, or colony owner"
 
 

@@ -30,6 +30,11 @@ class Answers:
         self._by_caller.setdefault(caller, {})[msgid] = answer
         self._ages.append((steady, caller, msgid))
 
+    @property
+    def count(self) -> int:
+        """How many are kept."""
+        return len(self._ages)
+
     def full(self, caller: str) -> bool:
         """The caller used up what is remembered for one caller; more would mean forgetting too early."""
         return len(self._by_caller.get(caller, ())) >= ANSWERS_PER_CALLER_MAX

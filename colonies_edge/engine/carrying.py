@@ -1,5 +1,6 @@
 """Carrying a decision out: apply its writes, reply, and follow up with assignments, answered polls and events."""
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -54,6 +55,7 @@ class Carrier:
         self._history = history
         self._answers = Answers()
         self._live = Live(self.tables, settings, shelf)
+        self.events: Counter[str] = Counter()  # what those who watch want to have counted, since the start
 
     def _carry_out(
         self, step: Step, saying: Saying, memory: Memory = Memory.NONE, answer: Answer | None = None

@@ -56,6 +56,8 @@ def remove_colony(step: Step, message: RemoveColony) -> dict[str, Any]:
     for key in tuple(tables.executors_in.get(name, ())):
         draft.drop("executors", key)
         draft.drop("presence", key)
+    for key in [key for key, row in tables.enrolments.items() if row.colonyname == name]:
+        draft.drop("enrolments", key)
     drop_schedule(step, name)
     for table, key in [*tables.blueprints.rows_of(name), *tables.files_index.rows_of(name)]:
         draft.drop(table, key)

@@ -9,6 +9,7 @@ from colonies_edge.engine import (
     blueprints,
     channels,
     crons,
+    enrolment,
     executing,
     executors,
     files,
@@ -20,14 +21,17 @@ from colonies_edge.engine import (
     membership,
     pause,
     processes,
+    retention,
     schedule_timers,
     server,
     snapshots,
+    tokens,
     watching,
     workflows,
 )
 from colonies_edge.engine.access import RULES, Memory, Role, Rule, authorise, memory_of
 from colonies_edge.engine.carrying import Carrier, Saying, answer_of
+from colonies_edge.engine.figures import Figures, figures
 from colonies_edge.engine.live import SECOND
 from colonies_edge.engine.outcome import Aside, Kind, Outcome, Push, Record, Request, Route, Write
 from colonies_edge.engine.retiring import retire
@@ -47,6 +51,7 @@ SWEEPS_PER_STALE_TIME = 10  # silent executors are looked for so often: upstream
 HANDLERS: Mapping[str, Handler] = {
     **server.HANDLERS,
     **membership.HANDLERS,
+    **enrolment.HANDLERS,
     **functions.HANDLERS,
     **processes.HANDLERS,
     **executing.HANDLERS,
@@ -108,6 +113,7 @@ class Engine(Carrier):
         live.dirty_processes.clear()
         schedule_timers.start(live)
         live.timers.set(live.after(self.settings.stale_executor_s / SWEEPS_PER_STALE_TIME), Timer.SWEEP, "")
+        retention.start(live)
 
     def found(self, identity: str, now: int) -> Outcome:
         """Tell a new coordinator who it is: it is the server owner, too. A known one may take on its present owner's
@@ -140,11 +146,19 @@ class Engine(Carrier):
 
         return rows()
 
+    def figures(self, now: int) -> Figures:
+        """What those who watch want to know."""
+        return figures(self._live, self._answers.count, self.events, now)
+
     # Requests
 
     def knows(self, identity: str) -> bool:
         """Has this identity any role here?"""
         return self.tables.knows(identity)
+
+    def refusal_of(self, token: str, now: int, *, signed: bool = False) -> str:
+        """Why a stranger with this token is not let in, or "". Without `signed` only its words are looked at."""
+        return tokens.refusal(self.tables, token, now, signed=signed)
 
     def handle(self, request: Request, now: int) -> Outcome:
         """Decide one request."""
@@ -191,6 +205,7 @@ class Engine(Carrier):
             raise BadRequest(f"msgid must have {MSGID_MIN} to {MSGID_MAX} visible characters")
         sent = message.ts * 1_000_000
         if abs(sent - now) > FRESHNESS_S * SECOND:
+            self.events["stale stamps refused"] += 1
             raise ClockSkew(f"ts is more than {FRESHNESS_S} s away from the coordinator's time", ts=now // 1_000_000)
         if rule.memory is Memory.VOLATILE and sent < self._live.started_ns:
             # What a volatile message did before the restart is forgotten, its answer too: only a fresh one counts.
@@ -199,6 +214,7 @@ class Engine(Carrier):
     def _repeat(self, request: Request, msgid: str, saying: Saying) -> bool:
         answer = self._answers.get(request.caller, msgid)
         if answer is not None:
+            self.events["calls repeated"] += 1
             self._reply(request, msgid, answer, saying)
             return True
         key = f"{request.caller}/{msgid}"
@@ -266,6 +282,7 @@ class Engine(Carrier):
                 lifecycle.fail(step, row, (lifecycle.WAIT_TIMEOUT,))
         elif due.timer is Timer.LEASE:
             if row is not None and row.state is State.RUNNING and live.leases.over(key, live.steady):
+                self.events["leases lost"] += 1
                 lifecycle.run_out(step, row, lifecycle.LEASE_LOST, "reassigned")
         elif due.timer is Timer.POLL:
             poll = live.offers.poll(key)
@@ -281,6 +298,8 @@ class Engine(Carrier):
             crons.go_off(step, key)
         elif due.timer is Timer.GENERATOR:
             generators.go_off(step, key)
+        elif due.timer is Timer.RETENTION:
+            retention.go_off(step)
 
     def _sweep(self, step: Step) -> None:
         for executor in tuple(self.tables.executors.values()):

@@ -34,31 +34,36 @@ def add_executor(step: Step, message: AddExecutor) -> Executor:
     """A new executor, or another one in the place of an old one of that name; either waits for approval."""
     executor = message.executor
     assert executor is not None  # access control refused it
-    _require_sound(executor)
+    require_sound(executor, "Failed to add executor")
     name, colony = executor.executorname, step.colony
     former = step.tables.executor_named(colony, name)
     if former is not None and former.state != ExecutorState.UNREGISTERED and not step.settings.allow_reregister:
         raise BadRequest(f"Executor with name <{name}> in Colony <{colony}> already exists")
-    _require_free(step, executor.executorid, former)
+    require_free(step, executor.executorid, former)
+    return place(step, executor, former, ExecutorState.PENDING)
+
+
+def place(step: Step, executor: Executor, former: Executor | None, state: ExecutorState) -> Executor:
+    """The new row, where `former` had the name before."""
     if former is not None:
         unregister(step, former)
         _put_away(step, former.executorid)
         executor = replace(executor, requirefuncreg=former.requirefuncreg)
     _put_away(step, executor.executorid)
-    executor = replace(executor, state=int(ExecutorState.PENDING), commissiontime=step.now)
+    executor = replace(executor, state=int(state), commissiontime=step.now)
     step.draft.put("executors", executor.executorid, executor)
     return executor
 
 
-def _require_sound(executor: Executor) -> None:
-    failure = "Failed to add executor"
+def require_sound(executor: Executor, failure: str) -> None:
+    """Raises BadRequest for names and identities that nobody could use."""
     require_name(failure, "executor name", executor.executorname)
     require_identity(failure, executor.executorid, NEVER_CHECKED)
     require_text(failure, "executor type", executor.executortype)
     require_text(failure, "location name", executor.locationname)
 
 
-def _require_free(step: Step, executorid: str, mine: Executor | None) -> None:
+def require_free(step: Step, executorid: str, mine: Executor | None) -> None:
     """One identity is one executor: upstream lets two rows share one, and then decides about the wrong one of them."""
     other = step.tables.executors.get(executorid)
     if other is None or other is mine or other.state == ExecutorState.UNREGISTERED:
@@ -187,7 +192,7 @@ def change_executor_id(step: Step, message: ChangeExecutorId) -> Any:
     require_identity("Failed to change executor Id", new, "new executor Id is not 64 characters")
     if new == old:
         return echo(step)
-    _require_free(step, new, executor)
+    require_free(step, new, executor)
     heard = step.tables.heard.get(old)
     _put_away(step, old)
     _put_away(step, new)

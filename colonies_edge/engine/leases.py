@@ -30,6 +30,11 @@ class Leases:
         """The lease of a process, if it has one."""
         return self._leases.get(processid)
 
+    @property
+    def count(self) -> int:
+        """How many run."""
+        return len(self._leases)
+
     def end(self, processid: str) -> None:
         """The process does not run any more."""
         self._leases.pop(processid, None)

@@ -47,6 +47,7 @@ class Live:
         self._unmet: dict[str, set[str]] = {}  # process id -> ids of the parents that it still waits for
         self.appends = Rates(CHANNEL_APPENDS_BURST, CHANNEL_APPENDS_PER_S)  # of entries, by process id
         self.silenced: list[ProcessRow] = []  # had channels, which ended in this step
+        self.forgotten_until: dict[str, int] = {}  # colony -> nothing older is left in the archive (`retention`)
         tables.observers.append(self.observe)
 
     def begin(self, now: int) -> None:

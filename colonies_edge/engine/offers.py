@@ -105,6 +105,17 @@ class Offers:
         """Executors of that colony that have room."""
         return [key for key, offer in self._offers.items() if offer.seeker.colony == colony and self.refresh(key)]
 
+    def ready_in_colonies(self) -> dict[str, int]:
+        """How many executors said that they take work, by colony."""
+        counts: dict[str, int] = {}
+        for offer in self._offers.values():
+            counts[offer.seeker.colony] = counts.get(offer.seeker.colony, 0) + 1
+        return counts
+
+    def anybody_for(self, colony: str, executortype: str) -> bool:
+        """Does an executor of that type have room, or wait?"""
+        return (colony, executortype, None) in self._open or (colony, executortype) in self._polls_of
+
     # Long polls
 
     def wait(self, key: str, poll: Poll) -> None:

@@ -1,6 +1,6 @@
 """What the engine needs of the world, as ports: the archive to read from, the store that is committed to."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -43,6 +43,7 @@ class Settings:
     allow_reregister: bool = True
     finished_keep_s: float = FINISHED_KEEP_S
     finished_in_memory_max: int = FINISHED_IN_MEMORY_MAX
+    retention_s: float | None = None  # how long successful work and logs are kept; None means for ever
     build_version: str = ""
     build_time: str = ""
     backends: tuple[Backend, ...] = ()  # how the server says it can be reached
@@ -90,6 +91,21 @@ class History(Protocol):
 
     def search_logs(self, colony: str, text: str, since_ns: int, count: int) -> Sequence[LogEntry]:
         """Up to `count` entries newer than `since_ns` that contain `text`, newest first."""
+
+    # What retention asks for. Workflows are whole in the archive, and their processes are not counted here.
+
+    def ended_before(self, colony: str, state: int, since_ns: int, before_ns: int, count: int) -> tuple[int, int]:
+        """How many processes outside of workflows ended in [`since_ns`, the second number), about `count` at most: the
+        second number is `before_ns` when these are all."""
+
+    def graphs_ended_before(
+        self, colony: str, state: int, before_ns: int, count: int, but: Collection[str]
+    ) -> Sequence[GraphRow]:
+        """Up to `count` workflows in that state that ended before, first submitted first; `but` are left out."""
+
+    def lines_before(self, before_ns: int, count: int) -> int:
+        """Before which time the oldest `count` lines of logs were written, `before_ns` when these are all that are
+        older, 0 when there are none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

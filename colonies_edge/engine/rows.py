@@ -12,6 +12,7 @@ from colonies_edge.protocol.model import (
     BlueprintDefinition,
     BlueprintHistory,
     Colony,
+    Enrolment,
     Executor,
     Function,
     FunctionSpec,
@@ -162,6 +163,8 @@ class Purge:
     Processes of workflows are not meant, except with `graphs`: then workflows are, by their ids and their states, with
     all their processes. `nodes` says how many SUCCESS, FAILED and CANCELLED processes go with a single one.
     Logs stay (`protocol-core.md` 4.13), except when the colony itself was removed: its name may become another's.
+    With `before_ns` only what is older is meant (`engine/retention.py`): processes of a colony and state that ended
+    before, `nodes` says how many; or with `logs` nothing but lines, of all colonies.
     """
 
     colonyname: str
@@ -169,6 +172,12 @@ class Purge:
     logs: bool = False
     graphs: bool = False
     nodes: tuple[int, ...] = ()
+    before_ns: Time = 0
+
+    @property
+    def only_lines(self) -> bool:
+        """It is about lines of logs, and counts nothing."""
+        return self.logs and self.before_ns > 0
 
 
 def attribute_id(targetid: str, key: str, attributetype: int) -> str:
@@ -181,6 +190,7 @@ TABLES: dict[str, type] = {
     "server": ServerRow,
     "colonies": Colony,  # by colony name
     "executors": Executor,  # by executor id
+    "enrolments": Enrolment,  # by colony/token id
     "users": User,  # by colony/name
     "functions": Function,  # by function id
     "processes": ProcessRow,  # by process id

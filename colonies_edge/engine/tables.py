@@ -23,7 +23,7 @@ from colonies_edge.engine.rows import (
 from colonies_edge.engine.schedule_index import ScheduleIndex
 from colonies_edge.engine.workflows_index import GraphIndex
 from colonies_edge.protocol.codec_revise import revised
-from colonies_edge.protocol.model import Colony, Executor, Function, LogEntry, State, User
+from colonies_edge.protocol.model import Colony, Enrolment, Executor, ExecutorState, Function, LogEntry, State, User
 
 ENV = 3  # attribute type of environment variables (protocol-core.md 4.11)
 
@@ -53,6 +53,7 @@ class Tables:
         self.pauses: dict[str, Any] = {}
         self.away: dict[str, AwayRow] = {}
         self.tallies: dict[str, TallyRow] = {}
+        self.enrolments: dict[str, Enrolment] = {}
         self.heard: dict[str, int] = {}  # executor id -> ns; in the journal only when it is set back
         self.schedule = ScheduleIndex()
         self.by_name: dict[str, dict[str, Any]] = {
@@ -67,6 +68,7 @@ class Tables:
             "pauses": self.pauses,
             "away": self.away,
             "tallies": self.tallies,
+            "enrolments": self.enrolments,
             **self.schedule.by_name,
         }
         self.channels = ChannelIndex()
@@ -106,6 +108,8 @@ class Tables:
             self._step_clock(write.row)
         elif write.table == "archive":
             purge: Purge = write.row
+            if purge.only_lines:
+                return
             self.tallies[purge.colonyname] = tallies.without(self._tally(purge.colonyname), write.key, purge)
         elif write.table == "presence":
             self._apply_presence(write)
@@ -268,9 +272,11 @@ class Tables:
         return row.identity if row is not None else ""
 
     def knows(self, identity: str) -> bool:
-        """Has this identity any role here? Strangers are refused before their signature costs anything."""
+        """Has this identity any role here? Strangers are refused before their signature costs anything; whoever was
+        removed is one, and who was only silent for too long is not."""
+        executor = self.executors.get(identity)
         return (
-            identity in self.executors
+            (executor is not None and (executor.state != ExecutorState.UNREGISTERED or identity in self.away))
             or identity in self.users_by_id
             or identity in self.colonies_of
             or identity == self.serverid

@@ -36,12 +36,13 @@ def with_graph(tally: TallyRow, graph: GraphRow) -> TallyRow:
 
 
 def without(tally: TallyRow, key: str, purge: Purge) -> TallyRow:
-    """After a write of the table `archive`: one thing by its id, or all in a state."""
+    """After a write of the table `archive`: one thing, all in a state, or those that ended before a time."""
     if purge.graphs:
         return _without_graph(tally, purge) if key else _without_graphs(tally, purge.state)
-    if key:
+    if key or purge.before_ns:
         state = State(purge.state)
-        return _changed(tally, state, max(0, getattr(tally, TALLY_FIELDS[state]) - 1))
+        gone = 1 if key else sum(purge.nodes)
+        return _changed(tally, state, max(0, getattr(tally, TALLY_FIELDS[state]) - gone))
     for state in FINISHED if purge.state < 0 else (State(purge.state),):
         tally = _changed(tally, state, 0)
     return tally

@@ -21,6 +21,7 @@ class Timer(IntEnum):
     SWEEP = 6  # "": look for silent executors
     CRON = 7  # cron id: due, or what it waited for has ended
     GENERATOR = 8  # generator id: its oldest argument has waited long enough
+    RETENTION = 9  # "": look for what need not be kept any longer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

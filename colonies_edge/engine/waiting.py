@@ -88,6 +88,14 @@ class Waiting:
                 yield self._processes[entry[2]]
             last = entry
 
+    def heads(self) -> Iterator[tuple[str, str, ProcessRow]]:
+        """Colony, executor type and the process that is served next, of every heap that has one."""
+        for (colony, executortype, _, _), heaps in self._heaps.items():
+            for heap in heaps.values():
+                head = self._head(heap, ())
+                if head is not None:
+                    yield colony, executortype, self._processes[head[2]]
+
     def add(self, row: ProcessRow) -> None:
         """Enter a process that may be assigned."""
         conditions = row.spec.conditions

@@ -2,14 +2,15 @@
 
 import base64
 import binascii
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from colonies_edge.crypto.identity import BadSignature, Signer, recover
 from colonies_edge.protocol.codec import decode, dump_json, encode, parse_json
 from colonies_edge.protocol.errors import BadRequest, Forbidden
 from colonies_edge.protocol.messages_base import is_msgid
+from colonies_edge.protocol.model_base import OMIT
 
-PASSWORD_CHARS_MAX = 2_048  # an honest one has about 500; it is looked at before anybody is known
+PASSWORD_CHARS_MAX = 8_192  # an honest one has about 500, and with a token 2,000; looked at before anybody is known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +21,7 @@ class Password:
     msgid: str = ""
     clientid: str = ""
     serverid: str = ""
+    token: str = field(default="", metadata=OMIT)  # of somebody who enrols
 
 
 def seal_password(password: Password, signer: Signer) -> str:
@@ -30,6 +32,26 @@ def seal_password(password: Password, signer: Signer) -> str:
 def open_password(text: str, identity: str) -> Password:
     """What `identity` signed. Raises BadRequest for what is no password, Forbidden when somebody else signed it.
     Whether it is fresh, new, and meant for this connection and this coordinator is for the caller to decide."""
+    password, body, signature = _read(text)
+    try:
+        signer = recover(body.encode("ascii"), signature)
+    except BadSignature as error:
+        raise Forbidden(str(error)) from None
+    if signer != identity:
+        raise Forbidden("The password is signed by another identity")
+    return password
+
+
+def token_in(text: str) -> str:
+    """The token in a password, whoever signed either; "" when there is none."""
+    try:
+        return _read(text)[0].token
+    except BadRequest:
+        return ""
+
+
+def _read(text: str) -> tuple[Password, str, str]:
+    """What it says, what was signed, and the signature, which nobody has looked at yet. Raises BadRequest."""
     body, dot, signature = text[: PASSWORD_CHARS_MAX + 1].partition(".")
     if not dot or len(text) > PASSWORD_CHARS_MAX:
         raise BadRequest("the password is not a signed one")
@@ -42,10 +64,4 @@ def open_password(text: str, identity: str) -> Password:
     password = decode(Password, value)
     if not is_msgid(password.msgid) or not password.clientid:
         raise BadRequest("the password lacks its msgid or client id")
-    try:
-        signer = recover(body.encode("ascii"), signature)
-    except BadSignature as error:
-        raise Forbidden(str(error)) from None
-    if signer != identity:
-        raise Forbidden("The password is signed by another identity")
-    return password
+    return password, body, signature

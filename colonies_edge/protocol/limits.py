@@ -57,6 +57,18 @@ CONNECTIONS_MAX = 10_000  # sockets of the embedded broker; file descriptors end
 CONNECT_ATTEMPTS_PER_MINUTE = 60  # per address: a device that reconnects every second is tolerated, guessing is not
 OFFLINE_QUEUE_MAX = 100  # messages the broker keeps for a session that is away; readymsg re-offers what is dropped
 
+MONITOR_CONNECTIONS_MAX = 16  # scrapers at a time, each a thread; a site has one or two
+MONITOR_READ_S = 10  # how long a scraper may take for its request or for reading the page
+# --- enrolment -------------------------------------------------------------------------------------------------------
+TOKEN_CHARS_MAX = 4_096  # with a certificate of an own authority it has 900; one of 2 KiB still fits
+TOKEN_S_MAX = 2_592_000  # 30 days: used and revoked tokens are remembered until their end
+TOKEN_USES_MAX = 100  # devices by one token: a pallet of them; the token's row names each
+ENROLMENTS_PER_COLONY_MAX = 1_000  # tokens used or revoked and not over: they are looked through at a first use
+ENROL_BYTES_MAX = 16_384  # an enrolmsg, all that a stranger may send: a token, a name, what the machine has
+ENROLS_PER_S = 5  # strangers with a token whose signatures are checked: two recoveries each, some 20 ms on a Pi
+ENROLLING_CONNECTIONS_MAX = 16  # at the embedded broker, of all strangers together; each lasts a minute at most
+ENROLLING_S = 60  # one question and its answer, over a bad radio link
+
 # --- work that starts by itself --------------------------------------------------------------------------------------
 CRON_EXPRESSION_CHARS_MAX = 1_000  # every second, minute and hour spelt out in lists has 420
 CRONS_PER_COLONY_MAX = 10_000  # each is a timer; ten times what the benchmark starts in one second
@@ -108,6 +120,15 @@ WEBSOCKET_PING_S = 30  # a peer that vanished is found within two of them
 WEBSOCKET_SILENT_S = 60  # without any subscription: nobody opens a socket to listen to nothing
 WEBSOCKET_BACKLOG_MAX = 1_000  # events waiting for one client; upstream drops after 100, we close: that is noticed
 
+# --- watching --------------------------------------------------------------------------------------------------------
+QUEUES_SHOWN_MAX = 1_000  # executor types in the metrics: their names are chosen by tenants, and each is a time series
+COLONIES_SHOWN_MAX = 1_000  # colonies in the metrics and as retained status, for the same reason
+COLONY_STATUS_S = 5  # between two retained statuses of a colony: people look at them, and cards are not written by them
+
 # --- history ---------------------------------------------------------------------------------------------------------
 FINISHED_IN_MEMORY_MAX = 5_000  # about 2 KiB each: 10 MB of the 45 MB that an idle coordinator may use
+RETENTION_EVERY_S = 60  # between two looks for what is older than the retention time: upstream's
+RETENTION_BATCH = 512  # processes, and lines of logs, that one look removes: one short transaction on a card
+RETENTION_PAUSE_S = 0.25  # between two batches when there is more: everybody else gets a word in
+RETENTION_S_MAX = 3_155_760_000  # a hundred years: further back there is no time stamp
 FINISHED_KEEP_S = 3_600  # waiting clients read their result within the hour from memory; later reads use the archive

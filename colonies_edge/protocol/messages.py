@@ -21,6 +21,7 @@ from colonies_edge.protocol.messages_blueprint import (
     UpdateBlueprintStatus,
 )
 from colonies_edge.protocol.messages_channel import ChannelAppend, ChannelRead, SubscribeChannel
+from colonies_edge.protocol.messages_enrolment import Enrol, GetEnrolments, RevokeEnrolment
 from colonies_edge.protocol.messages_files import (
     AddFile,
     BeginBlob,
@@ -130,20 +131,21 @@ __all__ = [
     "AddExecutor", "AddExecutorLog", "AddFile", "AddFunction", "AddGenerator", "AddLocation", "AddLog", "AddUser",
     "ApproveExecutor", "AssignProcess", "BeginBlob", "CancelProcess", "CancelProcessGraph", "ChangeColonyId",
     "ChangeExecutorId", "ChangeServerId", "ChangeUserId", "ChannelAppend", "ChannelRead", "CloseFailed",
-    "CloseSuccessful", "CreateSnapshot", "GetAttribute", "GetBlob", "GetBlueprint", "GetBlueprintDefinition",
+    "CloseSuccessful", "CreateSnapshot", "Enrol", "GetAttribute", "GetBlob", "GetBlueprint", "GetBlueprintDefinition",
     "GetBlueprintDefinitions", "GetBlueprintHistory", "GetBlueprints", "GetCluster", "GetColonies", "GetColony",
-    "GetColonyStats", "GetCron", "GetCrons", "GetExecutor", "GetExecutorById", "GetExecutors", "GetFile",
-    "GetFileLabels", "GetFiles", "GetFunctions", "GetGenerator", "GetGenerators", "GetLocation", "GetLocations",
-    "GetLogs", "GetPauseStatus", "GetProcess", "GetProcessGraph", "GetProcessGraphs", "GetProcessHist", "GetProcesses",
-    "GetServerInfo", "GetSnapshot", "GetSnapshots", "GetStatistics", "GetUser", "GetUserById", "GetUsers", "Heartbeat",
-    "Held", "Message", "MessageType", "PackGenerator", "PauseAssignments", "PutBlob", "Ready", "ReconcileBlueprint",
-    "RejectExecutor", "ReleaseProcess", "RemoveAllProcessGraphs", "RemoveAllProcesses", "RemoveAllSnapshots",
-    "RemoveBlueprint", "RemoveBlueprintDefinition", "RemoveColony", "RemoveCron", "RemoveExecutor", "RemoveFile",
-    "RemoveFunction", "RemoveGenerator", "RemoveLocation", "RemoveProcess", "RemoveProcessGraph", "RemoveSnapshot",
-    "RemoveUser", "ReportAllocation", "ResolveGenerator", "ResumeAssignments", "RunCron", "SearchLogs", "SetOutput",
-    "Stamp", "SubmitFuncSpec", "SubmitWorkflowSpec", "SubscribeChannel", "SubscribeProcess", "SubscribeProcessGraph",
-    "SubscribeProcesses", "UpdateBlueprint", "UpdateBlueprintStatus", "UpdateExecutor", "Version", "Withdraw",
-    "decode_message", "encode_message", "is_msgid", "message_type", "stamped",
+    "GetColonyStats", "GetCron", "GetCrons", "GetEnrolments", "GetExecutor", "GetExecutorById", "GetExecutors",
+    "GetFile", "GetFileLabels", "GetFiles", "GetFunctions", "GetGenerator", "GetGenerators", "GetLocation",
+    "GetLocations", "GetLogs", "GetPauseStatus", "GetProcess", "GetProcessGraph", "GetProcessGraphs",
+    "GetProcessHist", "GetProcesses", "GetServerInfo", "GetSnapshot", "GetSnapshots", "GetStatistics", "GetUser",
+    "GetUserById", "GetUsers", "Heartbeat", "Held", "Message", "MessageType", "PackGenerator", "PauseAssignments",
+    "PutBlob", "Ready", "ReconcileBlueprint", "RejectExecutor", "ReleaseProcess", "RemoveAllProcessGraphs",
+    "RemoveAllProcesses", "RemoveAllSnapshots", "RemoveBlueprint", "RemoveBlueprintDefinition", "RemoveColony",
+    "RemoveCron", "RemoveExecutor", "RemoveFile", "RemoveFunction", "RemoveGenerator", "RemoveLocation",
+    "RemoveProcess", "RemoveProcessGraph", "RemoveSnapshot", "RemoveUser", "ReportAllocation", "ResolveGenerator",
+    "ResumeAssignments", "RevokeEnrolment", "RunCron", "SearchLogs", "SetOutput", "Stamp", "SubmitFuncSpec",
+    "SubmitWorkflowSpec", "SubscribeChannel", "SubscribeProcess", "SubscribeProcessGraph", "SubscribeProcesses",
+    "UpdateBlueprint", "UpdateBlueprintStatus", "UpdateExecutor", "Version", "Withdraw", "decode_message",
+    "encode_message", "is_msgid", "message_type", "stamped",
 ]  # fmt: skip
 
 Message: TypeAlias = Stamp
@@ -153,6 +155,7 @@ _CLASSES: tuple[type[Stamp], ...] = (
     AddColony, RemoveColony, GetColonies, GetColony, GetColonyStats, ChangeColonyId,
     AddExecutor, ApproveExecutor, RejectExecutor, RemoveExecutor, GetExecutors, GetExecutor, GetExecutorById,
     ReportAllocation, UpdateExecutor, ChangeExecutorId,
+    Enrol, GetEnrolments, RevokeEnrolment,
     AddUser, GetUsers, GetUser, GetUserById, RemoveUser, ChangeUserId,
     AddFunction, GetFunctions, RemoveFunction,
     SubmitFuncSpec, AssignProcess, GetProcess, GetProcesses, GetProcessHist, RemoveProcess, RemoveAllProcesses,

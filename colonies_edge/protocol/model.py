@@ -24,6 +24,7 @@ from colonies_edge.protocol.model_blueprint import (
     BlueprintNames,
 )
 from colonies_edge.protocol.model_channel import ChannelEntry
+from colonies_edge.protocol.model_enrolment import Enrolment
 from colonies_edge.protocol.model_executor import (
     Allocations,
     Backend,
@@ -44,10 +45,10 @@ __all__ = [
     "ANY_STATE", "NO_GPU", "OMIT", "PRIORITY_NS", "Allocations", "Attribute", "AttributeType", "Backend", "Blueprint",
     "BlueprintDefinition", "BlueprintDefinitionSpec", "BlueprintHandler", "BlueprintHistory", "BlueprintMetadata",
     "BlueprintNames", "Capabilities", "ChannelEntry", "Cluster", "ClusterNode", "Colony", "Conditions", "Cron",
-    "DirMount", "Edge", "Executor", "ExecutorState", "Filesystem", "Function", "FunctionArg", "FunctionSpec",
-    "Generator", "Gpu", "Hardware", "Location", "LogEntry", "Node", "NodeData", "NodeStyle", "OnClose", "OnConflicts",
-    "OnStart", "Position", "Process", "ProcessGraph", "Project", "ServerInfo", "SnapshotMount", "Software", "State",
-    "Statistics", "Time", "User", "WorkflowSpec",
+    "DirMount", "Edge", "Enrolment", "Executor", "ExecutorState", "Filesystem", "Function", "FunctionArg",
+    "FunctionSpec", "Generator", "Gpu", "Hardware", "Location", "LogEntry", "Node", "NodeData", "NodeStyle",
+    "OnClose", "OnConflicts", "OnStart", "Position", "Process", "ProcessGraph", "Project", "ServerInfo",
+    "SnapshotMount", "Software", "State", "Statistics", "Time", "User", "WorkflowSpec",
 ]  # fmt: skip
 
 

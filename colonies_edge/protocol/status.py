@@ -15,9 +15,12 @@ OFFLINE = "offline"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Presence:
-    """An executor is there, or was. `conn` tells the will of an old connection from that of the present one."""
+    """An executor is there, or was. `conn` tells the will of an old connection from that of the present one. Name and
+    type are for people who look at topics; what counts is what the coordinator knows of the executor."""
 
     executorid: str = ""
+    executorname: str = ""
+    executortype: str = ""
     colonyname: str = ""
     state: str = OFFLINE
     conn: str = ""
@@ -54,10 +57,31 @@ class CoordinatorStatus:
         return COORDINATOR
 
 
-S = TypeVar("S", Presence, CoordinatorStatus)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColonyStatus:
+    """How a colony is, for people who look at topics and for home automation: its counters at `ts`."""
+
+    serverid: str = ""
+    colonyname: str = ""
+    ts: int = 0
+    executorsready: int = 0  # there, and taking work over MQTT
+    executorsapproved: int = 0
+    processes: dict[str, int] = field(default_factory=dict)  # by state
+    workflows: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def signed_by(self) -> str:
+        return self.serverid
+
+    @property
+    def party(self) -> str:
+        return COORDINATOR
 
 
-def seal_status(body: Presence | CoordinatorStatus, topic: str, signer: Signer) -> bytes:
+S = TypeVar("S", Presence, CoordinatorStatus, ColonyStatus)
+
+
+def seal_status(body: Presence | CoordinatorStatus | ColonyStatus, topic: str, signer: Signer) -> bytes:
     """`topic` from `v1/` on."""
     fields = encode(body)
     return dump_json({**fields, "signature": signer.sign(_text(fields, topic))}).encode("utf-8", "replace")

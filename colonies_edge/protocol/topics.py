@@ -43,8 +43,8 @@ class Topic:
         if self.channel not in _CHANNELS:
             raise ValueError("no such channel")
         if self.party == COORDINATOR:
-            if (self.channel, self.colony) != (STATUS, NO_COLONY):
-                raise ValueError("the coordinator has one topic of its own, its status, below no colony")
+            if self.channel != STATUS:
+                raise ValueError("the coordinator has topics of its own for status only: its own, and each colony's")
         elif not _IDENTITY.fullmatch(self.party):
             raise ValueError("a party is an identity of 64 hex digits")
         if self.channel in _WITH_CONN:
@@ -101,6 +101,10 @@ class Topics:
     def coordinator_status(self) -> str:
         return self.format(COORDINATOR_STATUS)
 
+    def colony_status(self, colony: str) -> Topic:
+        """Where the coordinator says how a colony is."""
+        return Topic(colony=colony, party=COORDINATOR, channel=STATUS)
+
     def coordinator_filters(self) -> tuple[str, ...]:
         """What the coordinator subscribes to: everything that parties say."""
         below = f"{self._prefix}+/+/"
@@ -131,7 +135,11 @@ class Topics:
             topic = self.parse(text)
         except ValueError:
             return False
-        return topic.party == identity and topic.from_party
+        return topic.party == identity != COORDINATOR and topic.from_party
+
+    def may_enrol(self, identity: str, text: str) -> bool:
+        """What somebody may publish to who only enrols: requests, below his own identity."""
+        return self.may_publish(identity, text) and self.parse(text).channel == REQUEST
 
     def may_subscribe(self, identity: str, text: str) -> bool:
         """Confinement at a broker: filters that match nothing but one's own subtree, or the coordinator's status."""

@@ -1,7 +1,7 @@
 """The archive of finished processes: one SQLite file, read by id and in history, never scanned."""
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +18,13 @@ from colonies_edge.storage.archive_graphs import (
     insert_graph,
     purge_graphs,
     take_back_graphs,
+)
+from colonies_edge.storage.archive_retention import (
+    ended_before,
+    forget_lines,
+    forget_processes,
+    graphs_ended_before,
+    lines_before,
 )
 from colonies_edge.storage.archive_schema import short
 from colonies_edge.storage.migrations import FORMAT, Migration
@@ -111,19 +118,28 @@ class Archive:
         for identity in attribute_ids(row):
             execute("INSERT OR IGNORE INTO attributes VALUES(?,?)", (short(identity), number))
 
-    def purge(self, record: int, processid: str, purge: Purge) -> None:
-        """Carry out one write of the table `archive`: forget one thing, or those of a colony in a state.
+    def purge(self, record: int, purges: Iterable[tuple[str, Purge]]) -> None:
+        """Carry out a record's writes of the table `archive` (key, what): forget one thing, those of a colony in a
+        state, or what is too old.
 
         Whatever was retired by a later record stays, so repeating it after a crash removes nothing new.
         """
         with self._file.writing() as execute:
-            colony = self._name(execute, purge.colonyname)
-            if purge.graphs:
-                purge_graphs(execute, record, processid, purge, colony)
-                return
-            if processid:
-                self._delete(execute, self._numbers(processid, before=record))
-                return
+            for key, purge in purges:
+                self._purge(execute, record, key, purge)
+
+    def _purge(self, execute: Any, record: int, processid: str, purge: Purge) -> None:
+        if purge.only_lines:
+            forget_lines(execute, record, purge)
+            return
+        colony = self._name(execute, purge.colonyname)
+        if purge.graphs:
+            purge_graphs(execute, record, processid, purge, colony)
+        elif processid:
+            self._delete(execute, self._numbers(processid, before=record))
+        elif purge.before_ns:
+            forget_processes(execute, record, purge, colony)
+        else:
             chosen = (
                 "SELECT number FROM processes WHERE colony = ? AND record < ? AND (? < 0 OR state = ?) "
                 f"AND {NOT_IN_A_GRAPH}"
@@ -253,6 +269,18 @@ class Archive:
             upper = page[-1][0]
             found += [entry for entry in self._rows(LogEntry, (row[1:] for row in page)) if text in entry.message]
         return found[:count]
+
+    def ended_before(self, colony: str, state: int, since_ns: int, before_ns: int, count: int) -> tuple[int, int]:
+        return ended_before(self._file, self._known(colony), state, since_ns, before_ns, count)
+
+    def graphs_ended_before(
+        self, colony: str, state: int, before_ns: int, count: int, but: Collection[str]
+    ) -> Sequence[GraphRow]:
+        found = graphs_ended_before(self._file, self._known(colony), state, before_ns, count, but)
+        return self._rows(GraphRow, found)
+
+    def lines_before(self, before_ns: int, count: int) -> int:
+        return lines_before(self._file, before_ns, count)
 
     def _known(self, name: str) -> int:
         """The number of a name, 0 when no row has it."""

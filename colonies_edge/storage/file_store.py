@@ -188,10 +188,10 @@ class FileStore:
             raise
 
     def _purge(self, number: int, record: Record) -> None:
-        for write in record.writes:
-            if write.table == "archive":
-                self._journal.sync()  # what is gone from the archive must not come back as never removed
-                self.history.purge(number, write.key, write.row)
+        purges = [(write.key, write.row) for write in record.writes if write.table == "archive"]
+        if purges:
+            self._journal.sync()  # what is gone from the archive must not come back as never removed
+            self.history.purge(number, purges)
 
     def accept_loss(self) -> str:
         """After `load` found damage: give up what cannot be read and go on after the last sound record.

@@ -1,6 +1,6 @@
 """The same store without a disk, for tests and the simulator: what was committed survives `reopen`, nothing else."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from colonies_edge.engine.outcome import Kind, Record, Write
@@ -8,9 +8,11 @@ from colonies_edge.engine.ports import Archived, Recovered
 from colonies_edge.engine.rows import GraphRow, ProcessRow, Purge
 from colonies_edge.protocol.model import LogEntry
 from colonies_edge.storage.archive import attribute_ids
+from colonies_edge.storage.archive_retention import bounded
 from colonies_edge.storage.errors import StoreFailed
 
 RECORDS_PER_CHECKPOINT = 10_000
+ALWAYS = 1 << 63  # after every time stamp
 
 
 class MemoryHistory:
@@ -34,13 +36,17 @@ class MemoryHistory:
 
     def purge(self, processid: str, purge: Purge) -> None:
         """Carry out one write of the table `archive`."""
+        if purge.only_lines:
+            self.entries = {time: entry for time, entry in self.entries.items() if time >= purge.before_ns}
+            return
         if purge.graphs:
             graphs = _chosen(self.graphs, processid, purge)
             for key in graphs:
                 del self.graphs[key]
             gone = [key for key, row in self.processes.items() if row.processgraphid in graphs]
         else:
-            outside = {key: row for key, row in self.processes.items() if not row.processgraphid}
+            until = purge.before_ns or ALWAYS
+            outside = {k: row for k, row in self.processes.items() if not row.processgraphid and row.endtime < until}
             gone = _chosen(outside, processid, purge)
         for key in gone:
             for identity in attribute_ids(self.processes.pop(key)):
@@ -107,6 +113,22 @@ class MemoryHistory:
             if time > since_ns and entry.colonyname == colony and text in entry.message
         ]
         return found[:count]
+
+    def ended_before(self, colony: str, state: int, since_ns: int, before_ns: int, count: int) -> tuple[int, int]:
+        rows = self.processes.values()
+        outside = (row for row in rows if (row.colonyname, row.state) == (colony, state) and not row.processgraphid)
+        return bounded(sorted(row.endtime for row in outside if since_ns <= row.endtime < before_ns), before_ns, count)
+
+    def graphs_ended_before(
+        self, colony: str, state: int, before_ns: int, count: int, but: Collection[str]
+    ) -> Sequence[GraphRow]:
+        rows = (row for row in self.graphs.values() if row.endtime < before_ns and row.processgraphid not in but)
+        found = [row for row in rows if (row.colonyname, row.state) == (colony, state)]
+        return sorted(found, key=lambda row: row.submissiontime)[:count]
+
+    def lines_before(self, before_ns: int, count: int) -> int:
+        times = sorted(time for time in self.entries if time < before_ns)
+        return bounded(times, before_ns, count)[1] if times else 0
 
 
 def _chosen(rows: Mapping[str, ProcessRow] | Mapping[str, GraphRow], key: str, purge: Purge) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from colonies_edge.crypto.identity import Signer
-from colonies_edge.protocol.credentials import Password, open_password, seal_password
+from colonies_edge.protocol.credentials import Password, open_password, seal_password, token_in
 from colonies_edge.protocol.errors import ColoniesError
 from colonies_edge.protocol.limits import FRESHNESS_S, REMEMBER_S
 from colonies_edge.transports.system import new_msgid
@@ -21,6 +21,7 @@ class Access(Enum):
     """What a connection may do."""
 
     FULL = "full"  # its own subtree
+    ENROLLING = "enrolling"  # send requests from its own subtree, and read it
     STATUS_ONLY = "status_only"  # read the coordinator's status, to learn the time
     REFUSED = "refused"
 
@@ -45,17 +46,31 @@ class Admission:
     reason: str = ""
 
 
-def password_of(signer: Signer, client_id: str, serverid: str, now_ms: int) -> str:
-    """A fresh password for one connect."""
-    return seal_password(Password(ts=now_ms, msgid=new_msgid(), clientid=client_id, serverid=serverid), signer)
+def password_of(signer: Signer, client_id: str, serverid: str, now_ms: int, token: str = "") -> str:
+    """A fresh password for one connect; with a token for somebody whom the coordinator does not know yet."""
+    password = Password(ts=now_ms, msgid=new_msgid(), clientid=client_id, serverid=serverid, token=token)
+    return seal_password(password, signer)
+
+
+def nobody_enrols(_token: str) -> bool:
+    return False
 
 
 class PasswordChecker:
-    """Admits the identities that `knows` knows. Strangers are refused before any curve arithmetic."""
+    """Admits the identities that `knows` knows, and to enrol those whose token `enrols` takes. Other strangers are
+    refused before any curve arithmetic."""
 
-    def __init__(self, *, serverid: str, knows: Callable[[str], bool], now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        *,
+        serverid: str,
+        knows: Callable[[str], bool],
+        now_ms: Callable[[], int],
+        enrols: Callable[[str], bool] = nobody_enrols,
+    ) -> None:
         self._serverid = serverid
         self._knows = knows
+        self._enrols = enrols
         self._now_ms = now_ms
         self._used: dict[str, dict[str, int]] = {}  # identity -> msgid -> when it was used
 
@@ -63,9 +78,10 @@ class PasswordChecker:
         identity = credentials.username or credentials.certified
         if credentials.certified not in ("", identity):
             return _refused("the client certificate is another identity's")
-        if not self._knows(identity):
+        known = self._knows(identity)
+        if not known and not self._may_enrol(credentials.password):
             return _refused("an identity the coordinator does not know")
-        if credentials.certified:
+        if credentials.certified and known:
             # The handshake has just proved who it is, better than a password: nothing in it can be replayed, and it
             # needs no clock. What is withdrawn is the identity, and the lines above look at that.
             return Admission(access=Access.FULL, identity=identity)
@@ -83,7 +99,11 @@ class PasswordChecker:
             return Admission(access=Access.STATUS_ONLY, identity=identity, reason="a stale password")
         if not self._use(identity, password.msgid, now_ms):
             return _refused("the password was used before, or too many were")
-        return Admission(access=Access.FULL, identity=identity)
+        return Admission(access=Access.FULL if known else Access.ENROLLING, identity=identity)
+
+    def _may_enrol(self, password: str) -> bool:
+        token = token_in(password)
+        return bool(token) and self._enrols(token)
 
     def _use(self, identity: str, msgid: str, now_ms: int) -> bool:
         used = self._used.setdefault(identity, {})

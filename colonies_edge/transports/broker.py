@@ -79,6 +79,12 @@ class EmbeddedBroker:
         if self._core is not None:
             self._core.disconnect(identity)
 
+    def disconnect_strangers(self, knows: Callable[[str], bool]) -> None:
+        """Throw out everybody who is not known any more."""
+        for identity in self._core.identities if self._core is not None else ():
+            if not knows(identity):
+                self.disconnect(identity)
+
     @property
     def connection_count(self) -> int:
         return self._gate.connection_count

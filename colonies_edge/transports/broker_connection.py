@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from colonies_edge.protocol.limits import SUBSCRIPTIONS_PER_CONN_MAX
+from colonies_edge.protocol.limits import ENROL_BYTES_MAX, SUBSCRIPTIONS_PER_CONN_MAX
 from colonies_edge.transports import mqtt_packets as packets
 from colonies_edge.transports.admission import Access, Admission
 from colonies_edge.transports.mailbox import Mailbox
@@ -29,6 +29,8 @@ class Confinement(Protocol):
     """Who may use which topic; `protocol.topics.Topics` in earnest."""
 
     def may_publish(self, identity: str, text: str) -> bool: ...
+
+    def may_enrol(self, identity: str, text: str) -> bool: ...
 
     def may_subscribe(self, identity: str, text: str) -> bool: ...
 
@@ -70,6 +72,8 @@ class Connection:
         self._transport = writer.transport
         self._router = router
         self._confinement = confinement
+        if client.admission.access is Access.ENROLLING:
+            payload_bytes_max = min(payload_bytes_max, ENROL_BYTES_MAX)
         self._packet_bytes_max = payload_bytes_max + PACKET_OVERHEAD_BYTES
         self._on_end = on_end
         self._loop = asyncio.get_running_loop()
@@ -194,7 +198,11 @@ class Connection:
         allowed = self._may_publish.get(topic)
         if allowed is None:
             admission = self.client.admission
-            allowed = admission.access is Access.FULL and self._confinement.may_publish(admission.identity, topic)
+            if admission.access is Access.FULL:
+                allowed = self._confinement.may_publish(admission.identity, topic)
+            else:
+                enrolling = admission.access is Access.ENROLLING
+                allowed = enrolling and self._confinement.may_enrol(admission.identity, topic)
             if "+" in topic or "#" in topic:
                 raise packets.ProtocolViolation("a publish to a filter")
             if len(self._may_publish) >= _TOPICS_REMEMBERED:
@@ -230,7 +238,7 @@ class Connection:
         if not valid_filter(filter_) or (filter_ not in filters and len(filters) >= SUBSCRIPTIONS_PER_CONN_MAX):
             return False
         admission = self.client.admission
-        if admission.access is Access.FULL:
+        if admission.access in (Access.FULL, Access.ENROLLING):
             return self._confinement.may_subscribe(admission.identity, filter_)
         return filter_ == self._confinement.coordinator_status()
 

@@ -21,7 +21,7 @@ from amqtt.errors import AMQTTError, CodecError, MQTTError, NoDataError
 from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
 from amqtt.session import Session
 
-from colonies_edge.protocol.limits import CONNECTIONS_PER_IDENTITY_MAX
+from colonies_edge.protocol.limits import CONNECTIONS_PER_IDENTITY_MAX, ENROLLING_S
 from colonies_edge.transports import mqtt_packets as packets
 from colonies_edge.transports.admission import Access, Admission, Credentials
 from colonies_edge.transports.broker_connection import Client, Confinement, Connection
@@ -50,6 +50,9 @@ class Listen:
 
 # Turns of the loop in which aborted transports, TLS over TCP, close their sockets; a loop that ends before leaks them.
 CLOSING_TURNS = 3
+
+
+_OWN = (Access.FULL, Access.STATUS_ONLY)  # what only a known identity gets
 
 
 class _Refused(Exception):
@@ -128,6 +131,12 @@ class Core(Broker):
         for client_id in [name for name, (owner, _) in self._lasting.items() if owner == identity]:
             self._drop_session(client_id)
 
+    @property
+    def identities(self) -> set[str]:
+        """Who is connected, and for whom something is kept."""
+        connected = {c.client.admission.identity for c in self._clients.values() if c.client.admission.access in _OWN}
+        return connected | {owner for owner, _ in self._lasting.values()}
+
     # -- one connection
 
     async def stream_connected(
@@ -198,7 +207,8 @@ class Core(Broker):
         if client_id in self._clients:
             _log.info("%s connected again; the older connection ends", client_id)
             self._clients[client_id].end(abrupt=True)
-        if not self._gate.enter(admission.identity):
+        entered = self._gate.enter_to_enrol if admission.access is Access.ENROLLING else self._gate.enter
+        if not entered(admission.identity):
             raise _Refused(packets.SERVER_UNAVAILABLE, f"too many connections of {admission.identity or 'anybody'}")
         return Client(
             client_id=client_id,
@@ -230,12 +240,17 @@ class Core(Broker):
             on_end=self._connection_ended,
         )
         self._clients[client.client_id] = connection
+        if client.admission.access is Access.ENROLLING:
+            asyncio.get_running_loop().call_later(ENROLLING_S, lambda: connection.end(abrupt=False))
         writer.write(packets.connack(packets.ACCEPTED, session_present=present))
         return connection
 
     def _connection_ended(self, connection: Connection) -> None:
         client = connection.client
-        self._gate.leave(client.admission.identity)
+        if client.admission.access is Access.ENROLLING:
+            self._gate.leave_enrolled(client.admission.identity)
+        else:
+            self._gate.leave(client.admission.identity)
         if self._clients.get(client.client_id) is connection:
             del self._clients[client.client_id]
         if client.clean:

@@ -9,6 +9,7 @@ from colonies_edge.protocol.limits import (
     CONNECT_ATTEMPTS_PER_MINUTE,
     CONNECTIONS_MAX,
     CONNECTIONS_PER_IDENTITY_MAX,
+    ENROLLING_CONNECTIONS_MAX,
 )
 
 ADDRESSES_MAX = 4096  # remembered; 4096 addresses with 60 times each are 2 MB at the very worst
@@ -31,6 +32,7 @@ class Gate:
         self._connections_max = connections_max
         self._attempts: dict[str, deque[float]] = {}
         self._connections: Counter[str] = Counter()
+        self._enrolling = 0
         self.connection_count = 0
         self.turned_away = 0
 
@@ -56,6 +58,19 @@ class Gate:
         self._connections[identity] += 1
         self.connection_count += 1
         return True
+
+    def enter_to_enrol(self, _identity: str) -> bool:
+        """Strangers with a token, all of them together."""
+        if self._enrolling >= ENROLLING_CONNECTIONS_MAX or self.connection_count >= self._connections_max:
+            self.turned_away += 1
+            return False
+        self._enrolling += 1
+        self.connection_count += 1
+        return True
+
+    def leave_enrolled(self, _identity: str) -> None:
+        self.connection_count -= 1
+        self._enrolling -= 1
 
     def leave(self, identity: str) -> None:
         self.connection_count -= 1

@@ -26,6 +26,14 @@ class Page:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A path of the gateway. `local` ones are only for programs of this machine: others are refused (403)."""
+
+    make: Callable[[], Page]
+    local: bool = False
+
+
 class Listener(Protocol):
     """One websocket, as the desk sees it."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from uvicorn import Config, Server
@@ -18,7 +18,7 @@ from colonies_edge.protocol.limits import (
     WEBSOCKET_PING_S,
 )
 from colonies_edge.transports.descriptors import enough_descriptors
-from colonies_edge.transports.desk import Desk, Page
+from colonies_edge.transports.desk import Desk, Shown
 from colonies_edge.transports.http_gateway_app import application
 from colonies_edge.transports.http_gateway_bounds import BoundedConnection
 
@@ -42,7 +42,7 @@ class HttpGateway:
         desk: Desk,
         listen: Listen,
         *,
-        pages: Mapping[str, Callable[[], Page]] | None = None,
+        pages: Mapping[str, Shown] | None = None,
         message_bytes_max: int = MESSAGE_BYTES_MAX,
     ) -> None:
         self._listen = listen

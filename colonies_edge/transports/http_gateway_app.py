@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 from collections.abc import Callable, Mapping
 
 from starlette.datastructures import Headers
@@ -13,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from colonies_edge.protocol.limits import WEBSOCKET_BACKLOG_MAX
-from colonies_edge.transports.desk import Desk, Page
+from colonies_edge.transports.desk import Desk, Shown
 
 _TEXT = "text/plain; charset=utf-8"
 _DONE = 1000  # close code of an ordinary end
@@ -28,14 +29,14 @@ _PREFLIGHT = {
 }
 
 
-def application(desk: Desk, pages: Mapping[str, Callable[[], Page]], message_bytes_max: int) -> ASGIApp:
+def application(desk: Desk, pages: Mapping[str, Shown], message_bytes_max: int) -> ASGIApp:
     """All paths; `pages` are GETs of whoever runs the gateway."""
-    shown = {"/health": desk.health, **pages}
+    shown = {"/health": Shown(make=desk.health), **pages}
     routes = [
         Route("/api", _Api(desk, message_bytes_max), methods=["POST"]),
         WebSocketRoute("/pubsub", _Pubsub(desk)),
         Route("/pubsub", _Fixed(Response("Bad Request\n", 400, media_type="text/plain")), methods=["GET"]),
-        *(Route(path, _Shown(page), methods=["GET"]) for path, page in shown.items()),
+        *(Route(path, _Showing(page), methods=["GET"]) for path, page in shown.items()),
     ]
     return _Preflight(Router(routes, redirect_slashes=False, default=_unknown))
 
@@ -60,6 +61,15 @@ class _Preflight:
             await self._app(scope, receive, send)
 
 
+def _is_local(scope: Scope) -> bool:
+    """Does the caller run on this machine? A proxy here makes everybody local: let it ask for less."""
+    client = scope.get("client")
+    try:
+        return client is not None and ipaddress.ip_address(client[0]).is_loopback
+    except ValueError:
+        return False
+
+
 class _Fixed:
     """Always the same."""
 
@@ -70,14 +80,17 @@ class _Fixed:
         await self._response(scope, receive, send)
 
 
-class _Shown:
+class _Showing:
     """A page as it is now."""
 
-    def __init__(self, page: Callable[[], Page]) -> None:
-        self._page = page
+    def __init__(self, shown: Shown) -> None:
+        self._shown = shown
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        page = self._page()
+        if self._shown.local and not _is_local(scope):
+            await Response("Only for programs of this machine\n", 403, media_type="text/plain")(scope, receive, send)
+            return
+        page = self._shown.make()
         headers = {**page.headers, "content-type": page.content_type}
         etag = headers.get("etag")
         if etag is not None and etag in Headers(scope=scope).get("if-none-match", ""):

@@ -55,6 +55,7 @@ class RpcCaller:
         self.serverid = serverid
         self.status: CoordinatorStatus | None = None
         self.epoch = ""
+        self.shown_as = ("", "")  # name and type in an executor's presence
         self.dropped: Counter[str] = Counter()
         self.clock = clock or PartyClock()
         self.link = link
@@ -121,6 +122,8 @@ class RpcCaller:
         topic = Topic(colony=self._colony or NO_COLONY, party=identity, channel=STATUS)
         body = Presence(
             executorid=identity,
+            executorname=self.shown_as[0],
+            executortype=self.shown_as[1],
             colonyname=self._colony,
             state=state,
             conn=self.link.conn,

@@ -16,11 +16,18 @@ colony ls --json
 colony check --name --prvkey
 colony chid --colonyid
 colony stats
+server start
 server status --host --port
 server stats --serverprvkey
 server alive
 server chid --serverid
 cluster info --serverprvkey
+database create
+database drop
+monitor start --serverprvkey
+completion bash
+completion zsh
+completion fish
 security generate
 security id --prvkey
 config
@@ -117,10 +124,10 @@ blueprint history --name -l --limit -g --generation --json
 blueprint log --name -c --count -f --follow
 blueprint doctor --name --fix
 """
-# Left out. Servers are started by `coordinator start`, have no database, and are watched through MQTT; shells complete
-# without us. Of flags: `--colonyid` set the colony's name, which is `--colonyname` here; `--quite` is `--quiet`; the
-# dead ones (`fs sync --driver`, `function exec --snapshots`) and `--insecure` (of HTTP) mean nothing.
-LEFT_OUT = ("server start", "database create", "database drop", "monitor start", "completion bash")
+# Left out, and why somebody would accept it. `completion powershell`: the program runs on Unix. Of flags: `--db…` and
+# `--etcd…` of `database` and `server start` name a database server and a cluster, which are not there (`--data` names
+# the folder instead). `--colonyid` of several commands set the colony's name, which is `--colonyname` here. `--quite`
+# is `--quiet`. The dead ones (`fs sync --driver`, `function exec --snapshots`) and `--insecure` (of HTTP) mean nothing.
 
 LINES = [line.split() for line in UPSTREAM.strip().splitlines()]
 EVERYWHERE = ("--json", "--quiet", "-v", "--verbose")
@@ -160,9 +167,3 @@ def test_commands_that_had_a_host_and_a_port_have_them(group: str) -> None:
     for line in LINES:
         if line[0] == group:
             assert {"--host", "--port"} <= names(parser, [word for word in line if not word.startswith("-")])
-
-
-@pytest.mark.parametrize("command", LEFT_OUT)
-def test_what_is_left_out_is_not_in_the_list(command: str) -> None:
-    assert command.split() not in [[word for word in line if word[0] != "-"] for line in LINES]
-    assert command.split()[0] not in GROUPS or command == "server start"

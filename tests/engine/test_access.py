@@ -13,6 +13,7 @@ from colonies_edge.engine.rows import attribute_id
 from colonies_edge.protocol.messages import MESSAGES
 from tests.support.blueprints import blueprint_messages
 from tests.support.engine_bench import LAB, Bench, add_executor, colony, found_colony, identity, running, spec
+from tests.support.enrolling import token_of
 from tests.support.files import file_messages
 from tests.support.schedules import schedule_messages
 
@@ -24,6 +25,7 @@ MAY: dict[Role, set[str | None]] = {
     Role.MEMBER: {"worker", "ann"},
     Role.MEMBER_OR_PENDING: {"worker", "ann", "pending"},
     Role.MEMBER_OR_OWNER: {"worker", "ann", "owner"},
+    Role.BEARER: ANYBODY - {None, "gone"},
 }
 DENIALS = ("Access denied", "Colony with name <", "Empty Colony name")
 
@@ -86,6 +88,8 @@ def message_of(bench: Bench, msgtype: str) -> dict[str, Any]:
         **schedule_messages(bench),
         **blueprint_messages(bench),
         **file_messages(bench),
+        "enrolmsg": {"colonyname": LAB, "token": token_of(bench) if msgtype == "enrolmsg" else "", "executorname": "n"},
+        "revokeenrolmentmsg": {"colonyname": LAB, "tokenid": "t" * 16},
         "channelappendmsg": {**by_process, "name": "chat", "sequence": 1, "payload": "aGk="},
         "channelreadmsg": {**by_process, "name": "chat"},
         "subscribechannelmsg": {**by_process, "name": "chat", "timeout": 1},

@@ -54,7 +54,7 @@ removeblueprintmsg getblueprinthistorymsg
 addfilemsg getfilemsg getfilesmsg getfilelabelsmsg removefilemsg
 createsnapshotmsg getsnapshotmsg getsnapshotsmsg removesnapshotmsg removeallsnapshotmsg"""
 OURS = """subscribeprocessgraphmsg readymsg heartbeatmsg releaseprocessmsg
-beginblobmsg putblobmsg getblobmsg"""
+beginblobmsg putblobmsg getblobmsg enrolmsg getenrolmentsmsg revokeenrolmentmsg"""
 OLD_NAMES = "deleteexecutormsg deleteprocessmsg getfunctionsbyexecutormsg"
 
 

@@ -151,8 +151,10 @@ class Shell:
         doom = self.world.doom()
         decided = self._pass_time()
         while self._inbox and len(decided) < BATCH_MAX:
-            up, ack = self._inbox.popleft()
             decided += self._pass_time()
+            if any(one.outcome.touches_archive for one in decided):
+                break
+            up, ack = self._inbox.popleft()
             outcome = self._decide(up)
             decided.append(Decided(up, ack, outcome))
             if outcome.touches_archive:

@@ -133,6 +133,12 @@ class Author:
     def purge(self, processid: str = "", state: int = -1) -> Record:
         return self._record(put("archive", processid, Purge(colonyname="dev", state=state)))
 
+    def older(self, before_ns: int, count: int = 0, *, logs: bool = False) -> Record:
+        """What retention writes: so many successful processes that ended before, or lines that were written before."""
+        purge = Purge(colonyname="dev", state=int(State.SUCCESS), nodes=(count,), before_ns=before_ns)
+        lines = Purge(colonyname="", state=-1, logs=True, before_ns=before_ns)
+        return self._record(put("archive", "", lines if logs else purge))
+
     def job(self, number: int) -> Iterator[Record]:
         """Submit, assign, close."""
         yield self.submit(number)

@@ -43,6 +43,8 @@ def archived_after(known: dict[str, ProcessRow], record: Record) -> dict[str, Pr
     for write in record.writes:
         if write.kind is Kind.RETIRE:
             known[write.key] = write.row.process
+        elif write.table == "archive" and write.row.before_ns:
+            known = {key: row for key, row in known.items() if row.endtime >= write.row.before_ns}
         elif write.table == "archive" and isinstance(write.row, Purge):
             known = {key: row for key, row in known.items() if key != write.key} if write.key else {}
     return known
@@ -131,6 +133,7 @@ class History:
         self.commit(author.assign(4))
         self.commit(author.close(4))
         self.commit(self.retire(3))
+        self.commit(author.older(self.rows[-2]["processes", identity(3)].endtime, 1))
         self.commit(author.purge(), self.retire(4))
         self.checkpoint()
         self.commit(author.refuse())

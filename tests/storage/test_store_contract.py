@@ -313,3 +313,54 @@ def test_nothing_is_written_by_committing_nothing(place: Place) -> None:
     store = opened(place)
     store.commit([])
     assert load(place.open()) == ([], [])
+
+
+def test_history_says_how_much_is_older_a_batch_at_a_time(place: Place) -> None:
+    author, store = Author(), opened(place)
+    store.commit([author.retire(*range(1, 7), logs=1)])
+    ends = {number: finished(number).endtime for number in range(1, 8)}
+    times = {number: log(number).timestamp for number in range(1, 8)}
+    history = store.history
+    for count, found in ((2, (2, ends[3])), (5, (5, ends[6])), (6, (6, ends[7])), (9, (6, ends[7]))):
+        assert history.ended_before("dev", State.SUCCESS, 0, ends[7], count) == found
+    assert history.ended_before("dev", State.SUCCESS, ends[3], ends[5], 9) == (2, ends[5])
+    assert history.ended_before("dev", State.FAILED, 0, ends[7], 9) == (0, ends[7])
+    assert history.ended_before("nowhere", State.SUCCESS, 0, ends[7], 9) == (0, ends[7])
+    for count, until in ((2, times[3]), (6, times[7]), (9, times[7])):
+        assert history.lines_before(times[7], count) == until
+    assert history.lines_before(times[1], 9) == 0
+
+
+def test_what_ended_in_one_instant_is_counted_together(place: Place) -> None:
+    author, store = Author(), opened(place)
+    rows = [Archived(process=finished(number, endtime=START_NS)) for number in range(5)]
+    rows.append(Archived(process=finished(9, endtime=START_NS + 1)))
+    writes = [Write(table="processes", key=row.process.processid, kind=Kind.RETIRE, row=row) for row in rows]
+    store.commit([Record(time_ns=author.now, writes=tuple(writes))])
+    assert store.history.ended_before("dev", State.SUCCESS, 0, START_NS + 9, 2) == (5, START_NS + 1)
+
+
+def test_what_is_too_old_goes_with_its_attributes_and_nothing_else_does(place: Place) -> None:
+    author, store = Author(), opened(place)
+    failed = Archived(process=finished(0, state=State.FAILED))
+    keep = Write(table="processes", key=identity(0), kind=Kind.RETIRE, row=failed)
+    store.commit([author.retire(1, 2, 3), Record(time_ns=author.now, writes=(keep,))])
+    store.commit([author.older(finished(3).endtime, 2), author.retire(4), author.older(log(2).timestamp, logs=True)])
+    for _ in range(2):
+        there = [number for number in range(6) if store.history.process(identity(number)) is not None]
+        assert there == [0, 3, 4]
+        assert store.history.process_of_attribute(attribute_id(identity(2), "NUMBER", 3)) is None
+        assert [entry.processid for entry in store.history.search_logs("dev", "line", 0, 9)] == [
+            identity(number) for number in (4, 3, 2)
+        ]
+        store = opened(place)
+
+
+def test_what_is_retired_after_a_look_stays_however_old_it_is(place: Place) -> None:
+    author, store = Author(), opened(place)
+    late = finished(5).endtime
+    store.commit([author.retire(3), author.older(late, 1), author.older(late, logs=True), author.retire(1)])
+    for _ in range(2):
+        assert store.history.process(identity(3)) is None and store.history.process(identity(1)) is not None
+        assert [entry.processid for entry in store.history.search_logs("dev", "line", 0, 9)] == [identity(1)]
+        store = opened(place)

@@ -188,3 +188,28 @@ def test_an_archive_of_before_there_were_workflows_gets_their_tables(tmp_path: P
     store = opened(place)
     store.commit([retired(author, graph(1, 1), 1)])
     assert there(store) == ([1], [0, 1])
+
+
+def test_workflows_that_ended_before_are_found_except_those_that_are_named(place: Place) -> None:
+    author, store = Author(), opened(place)
+    store.commit([*three(author), retired(author, graph(4, colony="other"))])
+    late = max(node(number, 1).endtime for number in (1, 2, 3)) + 1
+
+    def found(before: int, count: int = 9, but: tuple[int, ...] = ()) -> list[GraphRow]:
+        named = [identity(GRAPHS + number) for number in but]
+        return list(store.history.graphs_ended_before("dev", State.SUCCESS, before, count, named))
+
+    assert found(late) == [graph(1, 2, 1), graph(2, 3)]
+    assert found(late, 1) == [graph(1, 2, 1)]
+    assert found(late, 1, (1,)) == [graph(2, 3)]
+    assert found(START_NS) == []
+
+
+def test_processes_of_workflows_do_not_go_by_their_own_age(place: Place) -> None:
+    author, store = Author(), opened(place)
+    store.commit(three(author))
+    late = START_NS * 2
+    assert store.history.ended_before("dev", State.SUCCESS, 0, late, 9) == (1, late)
+    purge = Purge(colonyname="dev", state=int(State.SUCCESS), nodes=(1,), before_ns=late)
+    store.commit([Record(time_ns=author.now + 1, writes=(put("archive", "", purge),))])
+    assert there(store) == ([1, 2, 3], [1, 2, 3, 4])

@@ -26,7 +26,8 @@ def free_port() -> int:
 class Mosquitto:
     """One broker process. `start` returns when it accepts connections; `stop` when it is gone."""
 
-    def __init__(self, *, port: int = 0, extra: str = "") -> None:
+    def __init__(self, *, port: int = 0, extra: str = "", config: Path | None = None) -> None:
+        """`config` is used as it is; `port` has to be the one in it."""
         if MOSQUITTO is None:
             pytest.skip("mosquitto is missing; install it with: apt-get install mosquitto")
         self.port = port or free_port()
@@ -44,6 +45,7 @@ class Mosquitto:
             + f"log_dest file {self._folder}/mosquitto.log\n"
             + extra
         )
+        self._config = config or self._config
 
     @property
     def url(self) -> str:

@@ -45,7 +45,7 @@ class Issuer:
 
 
 async def shown(port: int, ca: Path, host: str = "localhost", client: tuple[Path, Path] | None = None) -> list[str]:
-    """The names in the certificate that a server shows a new connection. Raises ssl.SSLError for one not believed."""
+    """The names in the certificate that a server shows a new connection. Raises ssl.SSLError for a stranger."""
     context = ssl.create_default_context(cafile=str(ca))
     if client is not None:
         context.load_cert_chain(*map(str, client))

@@ -15,12 +15,13 @@ from typing import Any
 
 from colonies_edge.apps import config
 from colonies_edge.apps.coordinator.run import Options, Running, coordinating
-from colonies_edge.apps.coordinator.serve_http import Http
+from colonies_edge.apps.coordinator.serving import ServerTls
 from colonies_edge.apps.executor import Executor, OsExecutor, os_executor
 from colonies_edge.apps.sdk import Client
 from colonies_edge.client.client import AsyncClient, Endpoint
 from colonies_edge.crypto.identity import Signer, identity_of, new_private_key
 from colonies_edge.engine.ports import Settings
+from colonies_edge.transports.mqtt_socket import Tls
 from colonies_edge.transports.system import entropy
 from tests.support.brokers import free_port
 
@@ -28,23 +29,32 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class LiveColony:
-    """Server, colony `lab` and user `me`, each with a key. `stop` and `start` again: nothing is lost."""
+    """Server, colony `lab` and user `me`, each with a key. `stop` and `start` again: nothing is lost. `more` are
+    further `Options`."""
 
     def __init__(
-        self, folder: Path, *, mqtt: str = "", settings: Settings | None = None, http: Http | None = None
+        self,
+        folder: Path,
+        *,
+        mqtt: str = "",
+        settings: Settings | None = None,
+        server_tls: ServerTls | None = None,
+        **more: Any,
     ) -> None:
         self.folder = folder
         self.server_prvkey, self.colony_prvkey, self.prvkey = (new_private_key(entropy(32)) for _ in range(3))
         self.serverid = identity_of(self.server_prvkey)
         port = free_port()
-        self.url = mqtt or f"mqtt://127.0.0.1:{port}"
+        self.url = mqtt or (f"mqtts://localhost:{port}" if server_tls else f"mqtt://127.0.0.1:{port}")
+        self.tls = Tls(cafile=str(folder / "coordinator" / "tls" / "ca.crt")) if server_tls else None
         self._options = Options(
             data=folder / "coordinator",
             mqtt=mqtt,
             port=port,
+            server_tls=server_tls,
             server_prvkey=self.server_prvkey,
             settings=settings or Settings(),
-            http=http,
+            **more,
         )
         self._thread: threading.Thread | None = None
         self._end: Callable[[], None] = lambda: None
@@ -101,12 +111,13 @@ class LiveColony:
 
     @property
     def endpoint(self) -> Endpoint:
-        return Endpoint(mqtt=self.url, serverid=self.serverid)
+        return Endpoint(mqtt=self.url, serverid=self.serverid, tls=self.tls)
 
     def settings(self, **more: str | None) -> dict[str, str | None]:
         """Overrides for `config.load`, with all keys but the server's."""
         return {
             "mqtt": self.url,
+            "mqtt_ca": self.tls.cafile if self.tls else None,
             "serverid": self.serverid,
             "colonyname": "lab",
             "prvkey": self.prvkey,

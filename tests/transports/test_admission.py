@@ -100,3 +100,17 @@ def test_one_identity_cannot_fill_the_memory() -> None:
     assert desk.admit(password_of(KNOWN, "c", "", NOW_MS)).access is Access.REFUSED
     desk.now_ms += 600_001
     assert desk.admit(password_of(KNOWN, "c", "", desk.now_ms)).access is Access.FULL
+
+
+def test_a_checked_certificate_of_a_known_identity_needs_no_password_and_no_clock() -> None:
+    desk = Desk()
+
+    def certified(certified: str, username: str = "") -> Access:
+        shown = Credentials(username=username, password="", client_id="c", address="192.0.2.1", certified=certified)
+        return desk.checker.admit(shown).access
+
+    assert certified(KNOWN.identity) is Access.FULL
+    assert certified(KNOWN.identity, username=KNOWN.identity) is Access.FULL
+    assert certified(OTHER.identity) is Access.REFUSED, "the authority certifies, the coordinator decides"
+    assert certified(OTHER.identity, username=KNOWN.identity) is Access.REFUSED
+    assert certified("", username=KNOWN.identity) is Access.REFUSED

@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from colonies_edge.apps.cli.command import Command, Group, flag, switch
+from colonies_edge.apps.cli.command import Command, Group
 from colonies_edge.apps.cli.config import without_password
 from colonies_edge.apps.cli.console import PROGRAM
-from colonies_edge.apps.cli.coordinator_http import HTTP_FLAGS, http_of, tell_of_http
-from colonies_edge.apps.cli.numbers import byte_size, count, listen_address, port
+from colonies_edge.apps.cli.coordinator_http import http_of, tell_of_http
 from colonies_edge.apps.cli.session import Session
+from colonies_edge.apps.cli.start_flags import START_FLAGS, START_SETTINGS, retention_of
 from colonies_edge.apps.config import COORDINATOR_FOLDER, ENVIRONMENT, FLAG, tls_of
 from colonies_edge.protocol.errors import ColoniesError, NoConnection, UsageError
-from colonies_edge.protocol.limits import BLOB_QUOTA_BYTES, MESSAGE_BYTES_CEILING, MESSAGE_BYTES_MAX
+from colonies_edge.protocol.limits import BLOB_QUOTA_BYTES, MESSAGE_BYTES_MAX
 
 if TYPE_CHECKING:
     from colonies_edge.apps.coordinator import Options, Running
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from colonies_edge.apps.dev import Identities
 
 _HOST, _PORT, _TLS_PORT = "127.0.0.1", 1883, 8883
-_SYNC_MS_MAX = 60_000
 
 
 async def start(session: Session) -> int:
@@ -36,6 +35,9 @@ async def start(session: Session) -> int:
         where = without_password(running.url)
         session.console.info(f"Coordinator {running.server_id} at {where}, data in {options.data}; Ctrl-C stops it")
         tell_of_http(session.console, running.http, options.http.host if options.http else "")
+        if options.settings.retention_s is not None:
+            seconds = f"{options.settings.retention_s} s after its end"
+            session.console.info(f"Successful work is removed {seconds}, and lines of logs when they are as old")
         identities = dev.given(session.config, options.server_prvkey or keep_key(options.data / SERVER_KEY))
         if identities.colonyname and identities.colony_prvkey:
             await _found(session, running, identities)
@@ -47,6 +49,7 @@ def _options(session: Session) -> Options:
     """A broker named by a flag or the environment is used; the one of a devenv is that folder's own embedded one."""
     from colonies_edge.apps.coordinator import Options
     from colonies_edge.apps.dev import checked_key
+    from colonies_edge.engine.ports import Settings
     from colonies_edge.transports.mqtt_socket import BrokerUrl
 
     args, config = session.args, session.config
@@ -69,7 +72,9 @@ def _options(session: Session) -> Options:
         message_bytes_max=args.message_kib * 1024 if args.message_kib else MESSAGE_BYTES_MAX,
         file_quota=args.file_quota or BLOB_QUOTA_BYTES,
         durability="always" if args.sync_ms is None else args.sync_ms,
+        settings=Settings(retention_s=retention_of(config, args.retention)),
         http=http_of(session),
+        home_assistant_prefix=args.home_assistant or "",
     )
 
 
@@ -117,65 +122,12 @@ async def _found(session: Session, running: Running, identities: Identities) -> 
         session.console.warn(f"{what}; if it is new, `{PROGRAM} colony add` and `{PROGRAM} user add` make it")
 
 
-GROUP = Group(
-    name="coordinator",
-    help="run the coordinator",
-    commands=(
-        Command(
-            name="start",
-            help="run the coordinator until Ctrl-C",
-            run=start,
-            connects=False,
-            settings=(
-                "mqtt",
-                "mqtt_ca",
-                "mqtt_cert",
-                "mqtt_key",
-                "topic_root",
-                "colonyname",
-                "server_prvkey",
-                "colony_prvkey",
-                "prvkey",
-            ),
-            flags=(
-                flag("--data", metavar="DIR", help="where everything is kept (.colonies-edge/coordinator)"),
-                flag(
-                    "--listen",
-                    type=listen_address,
-                    metavar="HOST:PORT",
-                    help="start the embedded broker there (127.0.0.1:1883 without --mqtt)",
-                ),
-                switch("--tls", help="serve TLS, with a certificate of one's own authority (`tls init`), at port 8883"),
-                flag("--tls-cert", metavar="FILE", help="serve TLS with this certificate and those above it (PEM)"),
-                flag("--tls-key", metavar="FILE", help="the key of --tls-cert, where it is not in the same file"),
-                flag("--tls-client-ca", metavar="FILE", help="client certificates of this authority are a password"),
-                switch("--tls-demand-clients", help="let nobody in without a client certificate"),
-                flag(
-                    "--plain-port",
-                    type=port,
-                    metavar="PORT",
-                    help="beside TLS, plain MQTT on 127.0.0.1 for programs of this machine",
-                ),
-                *HTTP_FLAGS,
-                flag(
-                    "--message-kib",
-                    type=count(MESSAGE_BYTES_CEILING // 1024),
-                    metavar="KIB",
-                    help="the largest message (256); a workflow of thousands of nodes needs more",
-                ),
-                flag(
-                    "--file-quota",
-                    type=byte_size,
-                    metavar="SIZE",
-                    help="how much the files of one colony may take of the disk (4GiB)",
-                ),
-                flag(
-                    "--sync-ms",
-                    type=count(_SYNC_MS_MAX),
-                    metavar="MS",
-                    help="sync to disk so often, not before every reply: a power cut may then lose as much",
-                ),
-            ),
-        ),
-    ),
+START = Command(
+    name="start",
+    help="run the coordinator until Ctrl-C",
+    run=start,
+    connects=False,
+    settings=START_SETTINGS,
+    flags=START_FLAGS,
 )
+GROUP = Group(name="coordinator", help="run the coordinator", commands=(START,))

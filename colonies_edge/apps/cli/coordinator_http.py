@@ -1,4 +1,4 @@
-"""Flags of the HTTP gateway, and what is said about it when the coordinator runs."""
+"""What the flags of the HTTP gateway mean, and what is said about it when the coordinator runs."""
 
 from __future__ import annotations
 
@@ -6,27 +6,12 @@ import ipaddress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from colonies_edge.apps.cli.command import flag, switch
 from colonies_edge.apps.cli.console import Console
-from colonies_edge.apps.cli.numbers import listen_address
 from colonies_edge.apps.cli.session import Session
 from colonies_edge.protocol.errors import UsageError
 
 if TYPE_CHECKING:
     from colonies_edge.apps.coordinator import Http
-
-HTTP_FLAGS = (
-    flag(
-        "--http",
-        type=listen_address,
-        metavar="HOST:PORT",
-        help="serve HTTP there, too, for Colonies SDKs, tools and dashboards (127.0.0.1:50080 is their usual place)",
-    ),
-    switch("--http-tls", help="serve HTTPS there, with a certificate of one's own authority (`tls init`)"),
-    flag("--http-cert", metavar="FILE", help="serve HTTPS there with this certificate and those above it (PEM)"),
-    flag("--http-key", metavar="FILE", help="the key of --http-cert, where it is not in the same file"),
-    switch("--http-stamped", help="refuse HTTP requests without msgid and ts, which could be replayed"),
-)
 
 
 def http_of(session: Session) -> Http | None:
@@ -36,8 +21,8 @@ def http_of(session: Session) -> Http | None:
 
     args = session.args
     if args.http is None:
-        if args.http_tls or args.http_cert or args.http_key or args.http_stamped:
-            raise UsageError("--http-tls, --http-cert, --http-key and --http-stamped go with --http HOST:PORT")
+        if args.http_tls or args.http_cert or args.http_key or args.http_stamped or args.metrics_for_all:
+            raise UsageError("--http-… and --metrics-for-all say how to serve HTTP; add --http HOST:PORT")
         return None
     if args.http_key and not args.http_cert:
         raise UsageError("--http-key goes with --http-cert; with --http-tls alone the certificate is made here")
@@ -45,7 +30,13 @@ def http_of(session: Session) -> Http | None:
     tls = None
     if args.http_tls or args.http_cert:
         tls = ServerTls(certfile=args.http_cert or "", keyfile=args.http_key or "")
-    return Http(host=host, port=port, tls=tls, stamps_required=args.http_stamped)
+    return Http(
+        host=host,
+        port=port,
+        tls=tls,
+        stamps_required=args.http_stamped,
+        metrics_for_all=args.metrics_for_all,
+    )
 
 
 def tell_of_http(console: Console, url: str, host: str) -> None:

@@ -21,8 +21,10 @@ _HOST = "127.0.0.1"
 async def run(session: Session) -> int:
     from colonies_edge.apps import dev
     from colonies_edge.apps.cli.services import serve
+    from colonies_edge.apps.cli.start_flags import retention_of
     from colonies_edge.apps.cli.wire import asker
     from colonies_edge.apps.coordinator import Options
+    from colonies_edge.engine.ports import Settings
 
     args = session.args
     folder = Path(args.data or FOLDER)
@@ -35,6 +37,7 @@ async def run(session: Session) -> int:
         port=dev.port_of(config, args.port),
         server_prvkey=identities.server_prvkey,
         topic_root=config.topic_root,
+        settings=Settings(retention_s=retention_of(config, None)),
         http=_http(session, dev.http_port_of(folder, args.http_port)),
     )
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from colonies_edge.protocol.errors import BadRequest
 from colonies_edge.protocol.quantities import bytes_of
 
+_LEVEL = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _IDENTITY = re.compile(r"[0-9a-fA-F]{64}")
 
 
@@ -60,3 +61,10 @@ def identity(text: str) -> str:
     if not _IDENTITY.fullmatch(text):
         raise argparse.ArgumentTypeError(f"{len(text)} characters are no identity; it has 64 hex digits")
     return text.lower()
+
+
+def topic_level(text: str) -> str:
+    """One level of a topic."""
+    if not _LEVEL.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no level of a topic: letters, digits, '.', '_', '-'")
+    return text

@@ -22,6 +22,7 @@ GROUPS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "status": ("status", "the colony on one screen"),
         "coordinator": ("coordinator", "run the coordinator"),
         "executor": ("executor", "register, approve and run executors"),
+        "enrol": ("enrol", "let devices in by a token: on the device `enrol TOKEN`"),
         "function": ("function", "submit functions, see and register what executors can do"),
         "process": ("process", "list, show and steer processes"),
         "workflow": ("workflow", "submit graphs of functions, watch them and steer them"),
@@ -34,20 +35,20 @@ GROUPS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "user": ("user", "add, list and remove users"),
         "blueprint": ("blueprint", "what shall be so in the colony, and who brings it about"),
         "location": ("location", "places that executors and conditions refer to by name"),
-        "server": ("server", "the coordinator: status, counters, owner"),
+        "server": ("server", "the coordinator: start, status, counters, owner"),
         "cluster": ("cluster", "the servers behind the coordinator's address"),
         "security": ("security", "private keys and identities"),
         "tls": ("tls", "certificates: an authority of one's own, the coordinator's, those of clients"),
         "ledger": ("ledger", "prove offline what was done"),
+        "database": ("database", "make or remove the folder in which the coordinator keeps everything"),
+        "monitor": ("monitor", "the coordinator's counters for Prometheus"),
         "broker-config": ("broker_config", "files for a broker of one's own"),
         "doctor": ("doctor", "find out why something does not work"),
         "config": ("config", "settings, and where each came from"),
+        "completion": ("completion", "scripts with which a shell completes commands and flags"),
         "version": ("version", "version of this program"),
     }
 )
-
-# Words of other Colonies tools, so that a person who types one is told the truth instead of "unknown".
-NOT_HERE = frozenset({"database", "monitor", "completion"})
 
 
 class Parser(argparse.ArgumentParser):
@@ -81,6 +82,16 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     return args
 
 
+def whole() -> argparse.ArgumentParser:
+    """The parser of everything, for those who write about it; one command never needs it."""
+    parser = Parser(prog=PROGRAM)
+    add_common(parser)
+    sub = parser.add_subparsers()
+    for module, _ in GROUPS.values():
+        _load(module)(sub, ())
+    return parser
+
+
 def load_group(name: str) -> Group:
     """The table of one group of commands."""
     group: Group = importlib.import_module(f"{__package__}.{GROUPS[name][0]}").GROUP
@@ -107,13 +118,13 @@ def _load(module: str) -> Callable[[Any, Sequence[str]], None]:
 def add_group(sub: Any, group: Group, rest: Sequence[str], prog: str) -> None:
     """Add a group and what is below it; an unknown word below it is refused by name, not answered with help."""
     parser = sub.add_parser(group.name, help=group.help, description=_sentence(group.help))
-    if group.itself is not None:
+    word = _first_word(rest)
+    if group.itself is not None and word not in group.words:
         add_command(parser, group.itself)
         return
     parser.set_defaults(help=parser)
     add_common(parser)
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND")
-    word = _first_word(rest)
     if word:
         _known(word, group.words, f"{prog} {group.name}")
     for command in group.commands:
@@ -131,8 +142,6 @@ def _first_word(words: Sequence[str]) -> str:
 def _known(word: str, choices: Sequence[str], prog: str) -> None:
     if word in choices:
         return
-    if word in NOT_HERE and prog == PROGRAM:
-        raise UsageError(f"`{prog} {word}` is not part of this version; see `{prog} --help` for what is")
     near = difflib.get_close_matches(word, choices, 1)
     hint = f"did you mean `{prog} {near[0]}`?" if near else f"see `{prog} --help`"
     raise UsageError(f"`{prog}` has no command {word!r}; {hint}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from colonies_edge import __version__
 from colonies_edge.apps.cli.colony import COUNTERS
 from colonies_edge.apps.cli.command import Command, Group, flag
@@ -9,6 +11,15 @@ from colonies_edge.apps.cli.config import without_password
 from colonies_edge.apps.cli.numbers import identity
 from colonies_edge.apps.cli.session import Session
 from colonies_edge.apps.cli.show import word, yes_no
+
+
+def _start() -> tuple[Command, ...]:
+    """Upstream's name for `coordinator start`; the file for executors has neither."""
+    try:
+        from colonies_edge.apps.cli.coordinator import START
+    except ModuleNotFoundError:
+        return ()
+    return (replace(START, help="run the coordinator until Ctrl-C, as `coordinator start` does"),)
 
 
 async def status(session: Session) -> int:
@@ -62,8 +73,9 @@ async def chid(session: Session) -> int:
 
 GROUP = Group(
     name="server",
-    help="the coordinator: status, counters, owner",
+    help="the coordinator: start, status, counters, owner",
     commands=(
+        *_start(),
         Command(name="status", help="version, backends and settings", run=status, key="any"),
         Command(name="stats", help="count what is in all colonies", run=stats, key="server_prvkey"),
         Command(name="alive", help="exit code 0 if the coordinator answers", run=alive, key="any"),

@@ -48,8 +48,7 @@ class Session:
             result = self.command.run(self)
             return await result if inspect.isawaitable(result) else result
         finally:
-            if self._wire is not None:
-                await self._wire.close()
+            await self.hang_up()
 
     @cached_property
     def config(self) -> settings.Config:
@@ -71,6 +70,12 @@ class Session:
         return self._wire.serverid if self._wire is not None else self.config.serverid
 
     # Questions
+
+    async def hang_up(self) -> None:
+        """The next question makes a new connection."""
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            await wire.close()
 
     async def wire(self) -> Wire:
         if self._wire is None:

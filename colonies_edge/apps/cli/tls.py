@@ -14,6 +14,7 @@ from colonies_edge.apps.cli.session import Session
 from colonies_edge.apps.cli.table import Cell, Column
 from colonies_edge.apps.config import COORDINATOR_FOLDER
 from colonies_edge.protocol.errors import UsageError
+from colonies_edge.protocol.topics import COORDINATOR
 
 if TYPE_CHECKING:
     from colonies_edge.apps.certificates import Facts
@@ -148,6 +149,11 @@ def _now_ns() -> int:
     return SystemClock().wall_ns()
 
 
+def _whose(text: str) -> str:
+    """An identity, or the user name that the coordinator has at a broker of one's own."""
+    return text if text == COORDINATOR else identity(text)
+
+
 _DATA = flag("--data", metavar="DIR", help="the coordinator's data folder (.colonies-edge/coordinator)")
 
 
@@ -182,7 +188,10 @@ GROUP = Group(
             "make a certificate with which a client connects as its identity",
             client,
             flag(
-                "--identity", type=identity, metavar="ID", help="whose; without it, that of the settings' private key"
+                "--identity",
+                type=_whose,
+                metavar="ID",
+                help="whose; without it, that of the settings' private key. `coordinator` at a broker of one's own",
             ),
             words=(flag("name", metavar="NAME", help="what the files are called: the executor's or user's name"),),
             settings=("executor_prvkey",),

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -12,6 +12,8 @@ from colonies_edge.apps.coordinator.bytes_keeper import SWEEP_S, BytesKeeper
 from colonies_edge.apps.coordinator.front_desk import FrontDesk, HungUp, Visit
 from colonies_edge.apps.coordinator.rim import Rim
 from colonies_edge.apps.coordinator.speaker import Speaker
+from colonies_edge.apps.coordinator.teller import Teller
+from colonies_edge.apps.prometheus import Histogram
 from colonies_edge.crypto.identity import Signer
 from colonies_edge.engine.access import RULES, Memory
 from colonies_edge.engine.engine import Engine
@@ -24,7 +26,7 @@ from colonies_edge.protocol.status import ONLINE, Presence, open_status
 from colonies_edge.protocol.topics import COORDINATOR, STATUS, Topic, Topics
 from colonies_edge.storage.errors import StoreFailed
 from colonies_edge.transports.ports import Delivery, Link
-from colonies_edge.transports.system import CoordinatorClock, new_conn
+from colonies_edge.transports.system import CoordinatorClock, SystemClock, new_conn
 
 _log = logging.getLogger(__name__)
 
@@ -32,6 +34,12 @@ _log = logging.getLogger(__name__)
 BATCH_MAX = 256
 STATUS_EVERY_S = 60.0  # how old the time in the retained status may be; a device without a clock starts from it
 CHECKPOINT_PAUSE_NS = 60 * 1_000_000_000  # between two checkpoints, so that a disk that refuses them is not pestered
+COMMIT_BOUNDS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0)  # from an SSD to a dying card
+# After these an identity may be known no more.
+ENDS_A_ROLE = frozenset({
+    "addexecutormsg", "removeexecutormsg", "deleteexecutormsg", "changeexecutoridmsg", "enrolmsg", "removeusermsg",
+    "changeuseridmsg", "removecolonymsg", "changecolonyidmsg", "changeserveridmsg",
+})  # fmt: skip
 IDLE_S = 3600.0  # how long to wait when there is no deadline at all
 
 
@@ -61,13 +69,15 @@ class Coordinator:
         sync_every_s: float = 0.0,
         message_bytes_max: int = MESSAGE_BYTES_MAX,
         stamps_required: bool = False,
+        home_assistant_prefix: str = "",
     ) -> None:
         self._message_bytes_max = message_bytes_max
         self._sync_every_s = sync_every_s
         self.epoch = new_conn()
         self.engine = Engine(settings, history, keeper.folder)
         self.keeper = keeper
-        self.rim = Rim(self.engine.knows, message_bytes_max)
+        self.rim = Rim(self.engine.knows, message_bytes_max, refusal_of=self.engine.refusal_of)
+        self.on_strangers: list[Callable[[str], None]] = []  # somebody may have lost his place; by whose message
         self.desk = FrontDesk(
             lambda visit: self._link.deliveries.put_nowait(visit),
             lambda: self.read_only,
@@ -78,6 +88,8 @@ class Coordinator:
         self._store = store
         self._topics = topics
         self._clock = CoordinatorClock()
+        self._monotonic = SystemClock()
+        self._teller = Teller(self.engine, signer, topics, self.now_ms, home_assistant_prefix=home_assistant_prefix)
         self._disk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._checkpointer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
         self._checkpointing: asyncio.Future[None] | None = None
@@ -87,6 +99,8 @@ class Coordinator:
         self._failure: asyncio.Future[None] | None = None
         self._started = self._stopped = False
         self.read_only = ""
+        self.commits = Histogram(*COMMIT_BOUNDS_S)
+        self.round_trip_s = -1.0  # to the broker and back, as last measured
 
     # Starting and stopping
 
@@ -112,11 +126,21 @@ class Coordinator:
         self._failure = asyncio.get_running_loop().create_future()
         self._started = True
         self._link.set_will(lambda: (*self.speaker.status(self.now_ms(), online=False), True))
-        self._link.on_connect.append(self._announce)
+        self._link.on_connect += [self._announce, self._teller.forget]
         self._link.on_failure.append(self._fail)
         await self._link.open()
         await self._link.subscribe(*self._topics.coordinator_filters())
         self._announce()
+
+    @property
+    def server_id(self) -> str:
+        """Who signs here."""
+        return self._signer.identity
+
+    @property
+    def waiting_count(self) -> int:
+        """Deliveries and requests that are not decided yet."""
+        return len(self._waiting) + (self._link.deliveries.qsize() if self._started else 0)
 
     def now_ms(self) -> int:
         """The coordinator's time."""
@@ -132,7 +156,7 @@ class Coordinator:
     async def run(self) -> None:
         """Work until cancelled. Raises what made it impossible: StoreFailed, LinkTakenOver."""
         assert self._failure is not None, "start first"
-        tasks = [asyncio.create_task(self._work()), asyncio.create_task(self._beacon())]
+        tasks = [asyncio.create_task(each) for each in (self._work(), self._beacon(), self._teller.run(self._link))]
         if self._sync_every_s:
             tasks.append(asyncio.create_task(self._syncer(self._sync_every_s)))
         try:
@@ -167,9 +191,15 @@ class Coordinator:
 
     async def _beacon(self) -> None:
         while True:
+            self.round_trip_s = await self._measured() if self._link.connected else -1.0
             await asyncio.sleep(STATUS_EVERY_S)
-            if self._link.connected:
-                self._announce()
+
+    async def _measured(self) -> float:
+        """Announce, and take the time until the broker has acknowledged it."""
+        begin = self._monotonic.monotonic_ns()
+        self._announce()
+        await self._link.flush()
+        return (self._monotonic.monotonic_ns() - begin) / 1e9
 
     async def _syncer(self, every_s: float) -> None:
         """For a durability of an interval: the last commit before a quiet time must reach the disk, too."""
@@ -197,14 +227,25 @@ class Coordinator:
                     self.speaker.say(one.outcome, ts)
                     for aside in one.outcome.asides:
                         self.keeper.answer(aside, self._say_later)
+            self._tell_of_strangers(decided)
             if records and self._checkpoint_due():
                 await self._begin_checkpoint()
+
+    def _tell_of_strangers(self, decided: Sequence[_Decided]) -> None:
+        """After the commit: whoever has no role any more has no place at the broker either."""
+        for one in decided:
+            for record in one.outcome.records if one.outcome is not None else ():
+                if record.answer is not None and record.answer.payloadtype in ENDS_A_ROLE:
+                    for told in self.on_strangers:
+                        told(record.caller)
 
     def _say_later(self, reply: Reply) -> None:
         self.speaker.reply(reply, self.now_ms())
 
     async def _commit(self, records: Sequence[Record]) -> None:
+        begin = self._monotonic.monotonic_ns()
         await asyncio.get_running_loop().run_in_executor(self._disk, self._store.commit, records)
+        self.commits.observe((self._monotonic.monotonic_ns() - begin) / 1e9)
 
     async def _next_batch(self) -> list[Delivery]:
         """What arrived during the last commit; if nothing did, wait for something or for the next deadline."""
@@ -232,14 +273,15 @@ class Coordinator:
         # either, never after. Each delivery is a nanosecond later, for who came first is served first.
         now = self._decided_ns = max(self._decided_ns + 1, self._clock.now_ns())
         decided = self._pass_time(now)
-        for number, delivery in enumerate(batch):
+        changing = any(one.outcome is not None and one.outcome.touches_archive for one in decided)
+        waiting = deque(batch)
+        while waiting and not changing:  # the archive changes with the commit: whoever asks next must see it changed
+            delivery = waiting.popleft()
             self._decided_ns += 1
             outcome = self._decide(delivery, self._decided_ns)
             decided.append(_Decided(delivery=delivery, outcome=outcome))
-            if outcome is not None and outcome.touches_archive:
-                # The archive changes with the commit: whoever asks next must see it changed.
-                self._waiting.extendleft(reversed(batch[number + 1 :]))
-                break
+            changing = outcome is not None and outcome.touches_archive
+        self._waiting.extendleft(reversed(waiting))
         return decided
 
     def _pass_time(self, now: int) -> list[_Decided]:

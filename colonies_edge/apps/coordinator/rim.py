@@ -2,34 +2,48 @@
 
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 from colonies_edge.crypto.identity import BadSignature, Verifier
 from colonies_edge.engine.outcome import Reply, Request, Route
 from colonies_edge.protocol.envelope import Envelope
-from colonies_edge.protocol.errors import BadRequest, ColoniesError, Forbidden
-from colonies_edge.protocol.limits import MESSAGE_BYTES_MAX
-from colonies_edge.protocol.messages import MESSAGES
+from colonies_edge.protocol.errors import BadRequest, ColoniesError, Forbidden, TooLarge
+from colonies_edge.protocol.limits import ENROL_BYTES_MAX, ENROLS_PER_S, MESSAGE_BYTES_MAX
+from colonies_edge.protocol.messages import MESSAGES, Enrol
 from colonies_edge.protocol.messages_base import msgid_in
 from colonies_edge.protocol.topics import RESULT, Topic
+from colonies_edge.transports.allowance import Allowance
 
 # Answers to what nobody signed cost a signature each and may be aimed at a bystander, so there are few of them: enough
 # for a person who tries a wrong key to read why, too few to keep a processor busy.
 UNPROVEN_ANSWERS_PER_S = 20
 RESULT_TYPES = ("closesuccessfulmsg", "closefailedmsg")
 
+RefusalOf = Callable[[str, int], str]  # a token and the time: why it does not let a stranger in, or ""
+
+
+def refuse_all(_token: str, _now: int) -> str:
+    return "Access denied, nobody enrols here"
+
 
 class Rim:
-    """Checks of `PROTOCOL.md` 1 that need no state of the colony but "is this identity known?".
+    """Checks of `PROTOCOL.md` 1 that need no state of the colony but "is this identity known?" and "is this a token?".
 
     `counts` says how many deliveries were dropped or refused, by reason; `doctor` and the log show it.
     """
 
-    def __init__(self, knows: Callable[[str], bool], message_bytes_max: int = MESSAGE_BYTES_MAX) -> None:
+    def __init__(
+        self,
+        knows: Callable[[str], bool],
+        message_bytes_max: int = MESSAGE_BYTES_MAX,
+        refusal_of: RefusalOf = refuse_all,
+    ) -> None:
         self._knows = knows
+        self._refusal_of = refusal_of
         self._message_bytes_max = message_bytes_max
         self._verifier = Verifier()
-        self._allowance = float(UNPROVEN_ANSWERS_PER_S)
-        self._allowance_at_ns = 0
+        self._unproven = Allowance(UNPROVEN_ANSWERS_PER_S)
+        self._enrolling = Allowance(ENROLS_PER_S)
         self.counts: Counter[str] = Counter()
 
     def request(self, topic: Topic, payload: bytes, now: int) -> Request | Reply | None:
@@ -39,10 +53,12 @@ class Rim:
         try:
             envelope = Envelope.parse(payload, self._message_bytes_max)
             unsigned = envelope.payloadtype in MESSAGES and MESSAGES[envelope.payloadtype].unsigned
-            if not unsigned and not self._knows(topic.party):
+            if not unsigned and not self._knows(topic.party) and envelope.payloadtype != Enrol.msgtype:
                 self.counts["unknown party"] += 1
                 raise Forbidden("Access denied, this identity has no role here: check the private key")
             value = envelope.message()
+            if envelope.payloadtype == Enrol.msgtype and not self._may_enrol(topic, payload, value, now):
+                return None
             msgid = msgid_in(value)
             if topic.channel == RESULT and envelope.payloadtype not in RESULT_TYPES:
                 raise BadRequest(f"Only {' and '.join(RESULT_TYPES)} belong on a result topic")
@@ -55,6 +71,23 @@ class Rim:
         if unsigned and not self._may_answer_unproven(now):
             return None
         return Request(caller=caller, payloadtype=envelope.payloadtype, value=value, route=route, envelope=envelope)
+
+    def _may_enrol(self, topic: Topic, payload: bytes, value: Any, now: int) -> bool:
+        """Before any arithmetic: a message of that size, with a token that would count, and not too many of them. False
+        for those beyond: they come again. Raises Forbidden."""
+        if len(payload) > ENROL_BYTES_MAX:
+            raise TooLarge(f"An enrolmsg has at most {ENROL_BYTES_MAX} bytes")
+        token = value.get("token") if isinstance(value, dict) else None
+        if self._knows(topic.party):
+            return True
+        refusal = self._refusal_of(token if isinstance(token, str) else "", now)
+        if refusal:
+            self.counts["unknown party"] += 1
+            raise Forbidden(refusal)
+        if self._enrolling.take(now):
+            return True
+        self.counts["not looked at: too many enrol"] += 1
+        return False
 
     def _signed_by_party(self, envelope: Envelope, party: str) -> bool:
         try:
@@ -76,12 +109,7 @@ class Rim:
         return Reply(route=route, payloadtype="error", value=error.body(), error=True, msgid=msgid)
 
     def _may_answer_unproven(self, now: int) -> bool:
-        """A token bucket, one second deep."""
-        gained = (now - self._allowance_at_ns) * UNPROVEN_ANSWERS_PER_S / 1_000_000_000
-        self._allowance = min(float(UNPROVEN_ANSWERS_PER_S), self._allowance + gained)
-        self._allowance_at_ns = now
-        if self._allowance < 1:
-            self.counts["not answered: too many refusals"] += 1
-            return False
-        self._allowance -= 1
-        return True
+        if self._unproven.take(now):
+            return True
+        self.counts["not answered: too many refusals"] += 1
+        return False

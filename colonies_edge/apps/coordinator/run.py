@@ -13,7 +13,7 @@ from colonies_edge import __version__
 from colonies_edge.apps.coordinator.bytes_keeper import BytesKeeper
 from colonies_edge.apps.coordinator.coordinator import Coordinator
 from colonies_edge.apps.coordinator.serve_http import Http, serve_http
-from colonies_edge.apps.coordinator.serving import LOOPBACK, ServerTls, keep_renewed, listens
+from colonies_edge.apps.coordinator.serving import LOOPBACK, ServerTls, cut_off, enrolling, keep_renewed, listens
 from colonies_edge.apps.keys import keep_key
 from colonies_edge.apps.tls_folder import FOLDER as TLS_FOLDER
 from colonies_edge.apps.tls_folder import TlsFolder
@@ -57,6 +57,7 @@ class Options:
     settings: Settings = field(default_factory=Settings)
     file_quota: int = BLOB_QUOTA_BYTES  # of the files of one colony, in bytes
     http: Http | None = None
+    home_assistant_prefix: str = ""  # where Home Assistant looks for devices; "" tells it nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +98,7 @@ async def coordinating(options: Options) -> AsyncIterator[Running]:
             message_bytes_max=options.message_bytes_max,
             keeper=BytesKeeper(options.data / BLOBS, quota=options.file_quota, settle_s=2 * sync_every_s),
             sync_every_s=sync_every_s,
+            home_assistant_prefix=options.home_assistant_prefix,
             stamps_required=options.http is not None and options.http.stamps_required,
         )
         stack.push_async_callback(coordinator.stop)  # should the broker fail to start
@@ -158,7 +160,12 @@ async def _embedded(
 ) -> tuple[Link, str, str]:
     from colonies_edge.transports.broker import EmbeddedBroker  # amqtt is loaded only by who runs it
 
-    checker = PasswordChecker(serverid=signer.identity, knows=coordinator.engine.knows, now_ms=coordinator.now_ms)
+    checker = PasswordChecker(
+        serverid=signer.identity,
+        knows=coordinator.engine.knows,
+        now_ms=coordinator.now_ms,
+        enrols=enrolling(coordinator),
+    )
     tls = options.server_tls
     broker = EmbeddedBroker(
         *listens(options.host, options.port, tls, options.data),
@@ -168,6 +175,7 @@ async def _embedded(
     )
     await broker.start()
     stack.push_async_callback(broker.close)
+    coordinator.on_strangers.append(cut_off(broker, coordinator))
     stack.callback(asyncio.create_task(_forget(checker)).cancel)
     url = str(BrokerUrl(host=options.host, port=broker.ports[0], tls=tls is not None))
     plain = [str(BrokerUrl(host=LOOPBACK, port=port, tls=False)) for port in broker.ports[1:]]

@@ -2,17 +2,18 @@
 
 import errno
 import importlib.util
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from colonies_edge.apps.coordinator.coordinator import Coordinator
+from colonies_edge.apps.coordinator.metrics import PATH, Metrics
 from colonies_edge.apps.coordinator.serving import ServerTls, certificate_of
 from colonies_edge.protocol.errors import UsageError
 from colonies_edge.protocol.model import Backend
 from colonies_edge.transports.certificate_files import CertificateFiles
-from colonies_edge.transports.desk import Page
+from colonies_edge.transports.desk import Shown
 
 _NEEDED = ("starlette", "uvicorn", "websockets")
 
@@ -28,7 +29,8 @@ class Http:
     port: int = 50080
     tls: ServerTls | None = None
     stamps_required: bool = False
-    pages: Mapping[str, Callable[[], Page]] = field(default_factory=dict)  # what GETs of other paths show
+    metrics_for_all: bool = False  # else they are for programs of this machine
+    pages: Mapping[str, Shown] = field(default_factory=dict)  # what GETs of other paths show
 
 
 def missing() -> str:
@@ -57,7 +59,7 @@ async def serve_http(
     gateway = HttpGateway(
         coordinator.desk,
         Listen(host=http.host, port=http.port, tls=tls),
-        pages=http.pages,
+        pages={PATH: Shown(make=Metrics(coordinator, data).page, local=not http.metrics_for_all), **http.pages},
         message_bytes_max=message_bytes_max,
     )
     try:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from colonies_edge.apps.tls_folder import FOLDER, TlsFolder, renew
 from colonies_edge.protocol.errors import UsageError
+from colonies_edge.protocol.limits import ENROLS_PER_S
+from colonies_edge.transports.allowance import Allowance
 from colonies_edge.transports.certificate_files import CertificateFiles
 from colonies_edge.transports.own_addresses import own_hosts
 from colonies_edge.transports.system import SystemClock
@@ -16,12 +18,14 @@ from colonies_edge.transports.system import SystemClock
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from colonies_edge.transports.broker import Listen
+    from colonies_edge.apps.coordinator.coordinator import Coordinator
+    from colonies_edge.transports.broker import EmbeddedBroker, Listen
 
 LOOPBACK = "127.0.0.1"
 # A certificate is due for months before it ends, so the time between two looks matters little; twice a day finds even a
 # machine that runs for a few hours at a time.
 RENEW_EVERY_S = 12 * 3600.0
+GOODBYE_S = 2.0  # for the last answer to somebody who changed his key: it is on its way already
 _ANY_ADDRESS = ("", "0.0.0.0", "::")
 
 
@@ -87,3 +91,29 @@ async def keep_renewed(folder: TlsFolder, now_ns: Callable[[], int]) -> None:
     while True:
         await asyncio.sleep(RENEW_EVERY_S)
         renew(folder, now_ns())
+
+
+def enrolling(coordinator: Coordinator) -> Callable[[str], bool]:
+    """Whether a token lets a stranger in to enrol: its words first, then, not too often, who signed it."""
+    allowance = Allowance(ENROLS_PER_S)
+
+    def enrols(token: str) -> bool:
+        now_ns = coordinator.now_ms() * 1_000_000
+        refusal_of = coordinator.engine.refusal_of
+        if refusal_of(token, now_ns) or not allowance.take(now_ns):
+            return False
+        return not refusal_of(token, now_ns, signed=True)
+
+    return enrols
+
+
+def cut_off(broker: EmbeddedBroker, coordinator: Coordinator) -> Callable[[str], None]:
+    """What is done when somebody may have lost his role: out with him. Who said it himself hears the answer first."""
+
+    def strangers(caller: str) -> None:
+        knows = coordinator.engine.knows
+        broker.disconnect_strangers(lambda identity: identity == caller or knows(identity))
+        if not knows(caller):
+            asyncio.get_running_loop().call_later(GOODBYE_S, broker.disconnect_strangers, knows)
+
+    return strangers

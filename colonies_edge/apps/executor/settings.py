@@ -47,7 +47,7 @@ def gather(
     colonyname, executortype = config.need("colonyname"), config.need("executortype")
     name = config.executorname or _default_name(executortype)
     data = Path(config.data_dir)
-    folder = data / "executors" / quote(f"{colonyname}.{name}", safe=" ")
+    folder = executor_folder(data, colonyname, name)
     signer = _signer(config, folder / KEY_FILE)
     endpoint = Endpoint(
         mqtt=config.mqtt, topic_root=config.topic_root, serverid=config.serverid, pins=data, tls=tls or tls_of(config)
@@ -65,6 +65,11 @@ def gather(
     return ExecutorSettings(
         registration=registration, signer=signer, owner=owner, folder=folder, capacity=capacity, grace_s=grace_s
     )
+
+
+def executor_folder(data: Path, colonyname: str, name: str) -> Path:
+    """Where an executor keeps its key and its outbox."""
+    return data / "executors" / quote(f"{colonyname}.{name}", safe=" ")
 
 
 def _default_name(executortype: str) -> str:

@@ -1,0 +1,1 @@
+"""The Prometheus exporter: asks the coordinator for its counters and shows them to whoever scrapes."""
