@@ -1,4 +1,4 @@
-"""An executor of type `thermometer`: reads DS18B20 sensors (1-wire) and DHT11/DHT22 through the files that Linux has for them.
+"""An executor of type `thermometer`: reads 1-wire (DS18B20) and DHT sensors through the files that Linux has for them.
 
 On a Pi, with `dtoverlay=w1-gpio` (or `dtoverlay=dht11,gpiopin=4`) in config.txt:
 
