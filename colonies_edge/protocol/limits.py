@@ -137,7 +137,7 @@ FINISHED_KEEP_S = 3_600  # waiting clients read their result within the hour fro
 # --- the bridge ------------------------------------------------------------------------------------------------------
 BRIDGE_WAITING = 256  # items of one rule on their way at a time, unless configured; what is more waits at its source
 BRIDGE_WAITING_MAX = CAPACITY_MAX  # what a rule may be set to: each is a row in memory and on disk, up to a message
-BRIDGE_RATE = 500  # items per second that are submitted to each side, unless configured: a backlog floods no line
+BRIDGE_RATE = 500  # items per second that are submitted each way, unless configured: a backlog floods no line
 BRIDGE_POLLS_MAX = 8  # assigns of one rule at a time while there is work: over 50 ms of line that is 160 items/s
 BRIDGE_POLL_S = 30  # one long poll: twenty per sweep of silent executors, and shorter than most proxies' patience
 BRIDGE_HISTORY_WINDOW = 64  # records on their way at a time; what is more waits in the edge's archive

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from colonies_edge.crypto.identity import Signer
 from colonies_edge.protocol.status import CoordinatorStatus
 from colonies_edge.transports.rpc_call import CALL_S
 from colonies_edge.transports.system import PartyClock
@@ -18,6 +19,7 @@ class Caller(Protocol):
     status: CoordinatorStatus | None  # over HTTP there is none
     epoch: str
     clock: PartyClock
+    shown_as: tuple[str, str]  # name and type in an executor's presence
     dropped: Counter[str]  # what came and was not believed, by reason
     honours_msgids: bool  # is the same call, sent again, one call there? A Go server does not know them
     on_push: list[Callable[[str, str, Any], None]]  # payload type, msgid, value: assign and withdraw; never over HTTP
@@ -37,6 +39,10 @@ class Caller(Protocol):
 
     async def open(self) -> None:
         """Raises NoConnection."""
+        ...
+
+    def become(self, signer: Signer) -> None:
+        """Go on as the holder of another key."""
         ...
 
     async def greet(self) -> None:

@@ -76,6 +76,7 @@ class HttpCaller:
         self.serverid = serverid
         self.status: CoordinatorStatus | None = None
         self.epoch = ""
+        self.shown_as = ("", "")  # there is no presence over HTTP
         self.clock = clock or PartyClock()
         self.dropped: Counter[str] = Counter()
         self.honours_msgids = False
@@ -108,6 +109,11 @@ class HttpCaller:
             headers={"Content-Type": "application/json"},
         )
         await self.greet()
+
+    def become(self, signer: Signer) -> None:
+        """Go on as the holder of another key."""
+        self._signer = signer
+        self._sealer = Sealer(signer, self.clock)
 
     async def greet(self) -> None:
         """A question with an impossible time. Who looks at times refuses it with the right one (425), and remembers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,14 +10,19 @@ from typing import Any
 
 import pytest
 
+from colonies_edge.apps.bridge.down import DownDesk
 from colonies_edge.apps.bridge.origins import ORIGIN
 from colonies_edge.apps.bridge.settings import Down, Up
+from colonies_edge.apps.bridge.side import BridgeClient
 from colonies_edge.client.ended import ProcessFailed
 from colonies_edge.client.specs_workflow import workflow_spec
 from colonies_edge.protocol.model import State
+from colonies_edge.protocol.status import Presence, open_status
+from colonies_edge.protocol.topics import STATUS, Topic, Topics
 from tests.support.bridged import BridgeThread, Work, bridged, two_colonies
 from tests.support.http_colony import HttpColony
 from tests.support.live_colony import LiveColony, working
+from tests.support.until import until
 
 PATIENCE_S = 30
 
@@ -191,3 +197,75 @@ def test_what_a_bridge_brought_goes_no_further_without_a_rule(pair: Pair) -> Non
             cloud.submit("throw", executortype="ball").wait(PATIENCE_S)
         assert "returning" in failed.value.process.errors[0]
     assert pair.gpu.ran == []
+
+
+def test_sites_can_be_stacked(tmp_path: Path) -> None:
+    with two_colonies(tmp_path) as (edge, middle), HttpColony(tmp_path / "top") as top:
+        device, gpu = Work(edge, "device"), Work(top, "gpu")
+        rules: dict[str, Any] = {"down": (Down(cloud="device", edge="device"),)}
+        rules["up"] = (Up(edge="gpu", cloud="gpu", returning=True),)
+        with (
+            bridged(tmp_path / "low", edge, middle, **rules),
+            bridged(tmp_path / "high", middle, top, cloud_url=top.http, name="high", **rules),
+            working(device.executor),
+            working(gpu.executor),
+            top.client() as above,
+            edge.client() as below,
+        ):
+            assert above.submit("double", 1, executortype="device").wait(PATIENCE_S).output == 2
+            assert below.submit("double", 2, executortype="gpu").wait(PATIENCE_S).output == 4
+            found = below.run(below.asynchronous.get_processes(State.SUCCESS, executortype="device"))
+            assert len(found[0].spec.env[ORIGIN].split()) == 2
+        assert (device.ran, gpu.ran) == ([1], [2])
+
+
+def test_a_sign_of_life_takes_no_work(pair: Pair) -> None:
+    waiting = {"down": (Down(cloud="device", edge="device", waiting=1),)}
+    with pair.bridge(**waiting) as bridge, pair.cloud.client() as cloud:
+        first = cloud.submit("until", 1, executortype="device")
+        pair.device.holding.acquire()
+        second = cloud.submit("double", 2, executortype="device")
+        assert bridge.bridge is not None
+        desk = next(desk for desk in bridge.bridge._desks if isinstance(desk, DownDesk))
+        asyncio.run_coroutine_threadsafe(desk._polls.say_alive(), bridge.loop).result()
+        assert second.refresh().state is State.WAITING
+        pair.device.release.set()
+        assert first.wait(PATIENCE_S).output == 1
+        assert second.wait(PATIENCE_S).output == 4
+
+
+def test_the_bridge_shows_how_it_is_in_its_presence(tmp_path: Path) -> None:
+    """Retained and signed: whoever may read its topic sees it, the coordinator at least."""
+    with (
+        two_colonies(tmp_path) as (edge, cloud),
+        bridged(tmp_path, edge, cloud, up=(Up(edge="gpu", cloud="gpu"),)) as bridge,
+    ):
+        assert bridge.bridge is not None
+        reader = bridge.bridge.reader
+
+        async def presence() -> dict[str, Any]:
+            async with BridgeClient(edge.endpoint, reader.signer, "lab") as client:
+                topic = Topic(colony="lab", party=reader.identity, channel=STATUS)
+                topics, found = Topics(), asyncio.get_running_loop().create_future()
+                client.caller._channels[STATUS] = lambda unrooted, delivery: found.set_result(  # type: ignore[attr-defined]
+                    open_status(Presence, delivery.payload, unrooted)
+                )
+                await client.link.subscribe(topics.format(topic))
+                return dict((await asyncio.wait_for(found, PATIENCE_S)).bridge)
+
+        until(lambda: bridge.bridge is not None and bridge.bridge.cloud.line.up)
+        until(lambda: asyncio.run(presence()).get("cloud", {}).get("line") == "up")
+
+
+def test_two_bridges_of_one_name_do_not_take_it_in_turns(tmp_path: Path) -> None:
+    rules = {"up": (Up(edge="gpu", cloud="gpu"),)}
+    with two_colonies(tmp_path) as (edge, cloud), bridged(tmp_path / "a", edge, cloud, **rules) as first:
+        until(lambda: first.bridge is not None and first.bridge.own.member.is_ready)
+        with bridged(tmp_path / "b", edge, cloud, **rules) as second, edge.client() as below:
+            assert first.bridge is not None and second.bridge is not None
+            until(lambda: second.bridge is not None and second.bridge.own.member.is_ready)
+            until(lambda: first.bridge is not None and not first.bridge.own.member.is_ready)
+            gpu = Work(cloud, "gpu")
+            with working(gpu.executor):
+                assert below.submit("double", 1, executortype="gpu").wait(PATIENCE_S).output == 2
+            assert second.bridge.own.member.is_ready

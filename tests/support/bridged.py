@@ -89,7 +89,8 @@ class BridgeThread:
 
     def _run(self, started: threading.Event) -> None:
         async def run() -> None:
-            loop, end = asyncio.get_running_loop(), asyncio.Event()
+            self.loop = loop = asyncio.get_running_loop()
+            end = asyncio.Event()
             self._end = lambda: loop.call_soon_threadsafe(end.set)
             self.bridge = Bridge(self.settings)
 
@@ -115,11 +116,11 @@ class BridgeThread:
 
 @contextlib.contextmanager
 def bridged(
-    folder: Path, edge: LiveColony, cloud: LiveColony, *, cloud_url: str = "", **rules: Any
+    folder: Path, edge: LiveColony, cloud: LiveColony, *, cloud_url: str = "", name: str = "site", **rules: Any
 ) -> Iterator[BridgeThread]:
     """A bridge with these rules, for as long as the test needs it."""
     settings = BridgeSettings(
-        name="site", folder=folder / "bridge", edge=side(edge), cloud=side(cloud, url=cloud_url), **rules
+        name=name, folder=folder / "bridge", edge=side(edge), cloud=side(cloud, url=cloud_url), **rules
     )
     thread = BridgeThread(settings)
     thread.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
@@ -13,7 +14,6 @@ from colonies_edge.apps.bridge.files import FilesDesk
 from colonies_edge.apps.bridge.history import RULE, HistoryDesk
 from colonies_edge.apps.bridge.items import Item, Kind
 from colonies_edge.apps.bridge.own import OwnDesk
-from colonies_edge.apps.bridge.pace import Pace
 from colonies_edge.apps.bridge.settings import CLOUD, EDGE, BridgeSettings
 from colonies_edge.apps.bridge.side import Member, Side
 from colonies_edge.apps.bridge.status import line_value, write_status
@@ -27,6 +27,7 @@ from colonies_edge.transports.system import SystemClock
 _log = logging.getLogger(__name__)
 
 STATUS_S = 2.0  # between two looks whether the status has changed
+STATUS_S_MIN = 0.2  # between two writes of it, whatever happens
 OWN_TYPE = "bridge."  # and the bridge's name: the executor type that only itself has
 
 
@@ -44,7 +45,8 @@ class Bridge:
     def __init__(self, settings: BridgeSettings) -> None:
         self.settings = settings
         self.store = Store(settings.folder)
-        self.carrier = Carrier(self.store, Pace(settings.rate), self._trouble)
+        self.carrier = Carrier(self.store, settings.rate, self._trouble)
+        self._news = asyncio.Event()  # something about a line has changed
         self.edge = self._side(EDGE)
         self.cloud = self._side(CLOUD)
         self._started_ns = SystemClock().wall_ns()
@@ -57,7 +59,7 @@ class Bridge:
             _log.warning("%s", complaint)
 
     def _side(self, name: str) -> Side:
-        side = Side(name, getattr(self.settings, name), self.settings.folder, lambda: None)
+        side = Side(name, getattr(self.settings, name), self.settings.folder, self._news.set)
         side.site = self.store.note(f"site.{name}") or ""
         side.on_site = lambda site: self.store.put_note(f"site.{name}", site)
         return side
@@ -175,4 +177,7 @@ class Bridge:
     async def _show_on(self) -> None:
         while True:
             self._show()
-            await asyncio.sleep(STATUS_S)
+            await asyncio.sleep(STATUS_S_MIN)
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._news.wait(), STATUS_S)
+            self._news.clear()

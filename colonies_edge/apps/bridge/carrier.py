@@ -47,13 +47,14 @@ class Hands(Protocol):
 class Carrier:
     """All items that are on their way."""
 
-    def __init__(self, store: Store, pace: Pace, on_trouble: Callable[[Item, Exception], None]) -> None:
+    def __init__(self, store: Store, rate: int, on_trouble: Callable[[Item, Exception], None]) -> None:
+        """`rate` items per second of each kind are submitted."""
         self.store = store
         self.table = Table(store.items())
         self._hands: dict[tuple[Kind, str], Hands] = {}
         self.changed = asyncio.Event()  # an item came or went
         self.delivered = 0  # items that came to their end since the start
-        self._pace = pace
+        self._paces = {kind: Pace(rate) for kind in Kind}
         self._on_trouble = on_trouble
         self._gone: dict[str, float] = {}
         self._drives: dict[str, asyncio.Task[None]] = {}
@@ -166,7 +167,7 @@ class Carrier:
     async def _act(self, item: Item) -> Happened:
         hands = self._hands[item.kind, item.rule]
         if item.action is Action.WAIT_TURN:
-            await self._pace.turn()
+            await self._paces[item.kind].turn()
             return Event.ASKED, {}
         acts: Mapping[Action, Callable[[Item], Any]] = {
             Action.LOOK_UP: hands.look_up,

@@ -80,7 +80,9 @@ class HistoryDesk:
     def _wanted(self, process: Process) -> bool:
         spec = process.spec
         fits = any(rule.fits(spec.conditions.executortype, spec.label) for rule in self._rules)
-        return fits and not carried(spec.env)
+        # What a bridge brought here, and what this one took up, the cloud has seen already.
+        ours = {member.identity for member in self._edge.members}
+        return fits and not carried(spec.env) and process.assignedexecutorid not in ours
 
     def _record(self, process: Process) -> Item:
         return Item(

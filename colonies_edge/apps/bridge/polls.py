@@ -83,9 +83,10 @@ class Polls:
             await asyncio.sleep(LIFE_S)
             if self._room() > 0 or not self._member.is_ready:
                 continue
-            await self._say_alive()
+            await self.say_alive()
 
-    async def _say_alive(self) -> None:
+    async def say_alive(self) -> None:
+        """An assign that takes nothing."""
         client = await self._member.ready()
         message = AssignProcess(colonyname=client.colonyname, timeout=-1, availablecpu=NOTHING_CPU)
         try:

@@ -15,6 +15,7 @@ from colonies_edge.client.client import AsyncClient, Endpoint
 from colonies_edge.client.tasks import end_tasks
 from colonies_edge.crypto.identity import Signer
 from colonies_edge.protocol.errors import BadRequest, ColoniesError, Forbidden, NoConnection
+from colonies_edge.protocol.limits import STALE_EXECUTOR_S
 from colonies_edge.protocol.messages import Message
 from colonies_edge.protocol.model import ExecutorState
 from colonies_edge.transports.mqtt_socket import Tls
@@ -111,6 +112,7 @@ class Member:
         self._broken = asyncio.Event()
         self._broken.set()
         self._said = ""
+        self._member_at = 0.0  # when we last knew that we were one
         self._task: asyncio.Task[None] | None = None
         self.on_open: list[Callable[[BridgeClient], None]] = []  # once, before anything is asked
         self.on_ready: list[Callable[[], None]] = []  # we are heard and known, for the first time or again
@@ -151,6 +153,7 @@ class Member:
     def _new_client(self) -> BridgeClient:
         client = BridgeClient(self._side.endpoint, self.signer, self._side.settings.colony, executor=self._pushed)
         client.line = self._side.line
+        client.caller.shown_as = self.name, self.executortype
         client.on_silence = self.doubt
         return client
 
@@ -202,6 +205,7 @@ class Member:
             await self._register(add=state is None)
             if await self._state() is not ExecutorState.APPROVED:
                 raise NotMember(self._how_to())
+        self._member_at = asyncio.get_running_loop().time()
         await self.client.caller.greet()  # as a member: a stranger may be refused before anybody looks at times
 
     async def _open(self) -> None:
@@ -230,6 +234,12 @@ class Member:
         owner = self._side.settings.owner
         if owner is None:
             raise NotMember(self._how_to())
+        if self._member_at and asyncio.get_running_loop().time() - self._member_at < STALE_EXECUTOR_S / 2:
+            # Just now we were one: that is somebody's decision. Two bridges of one name would take it in turns.
+            raise NotMember(
+                f"{self.name} was removed from colony {self._side.settings.colony} at the {self._side.line.name}, or"
+                " another has taken its name: two bridges in one colony need two names"
+            )
         async with AsyncClient(self._side.endpoint, owner, self._side.settings.colony) as client:
             if add:
                 try:

@@ -11,10 +11,12 @@ from colonies_edge.apps.bridge.side import BridgeClient, Member
 from colonies_edge.apps.bridge.specs import verdict_of, verdict_of_graph
 from colonies_edge.client.watching import ENDS
 from colonies_edge.protocol.errors import BadRequest, ColoniesError, Internal, NotFound
+from colonies_edge.protocol.limits import BRIDGE_WAITING_MAX
 from colonies_edge.protocol.model import Process, State
 
 # A request that was cut off may still be on its way; a look that overtakes it finds nothing, and a second one is made.
 SETTLE_S = 2.0
+SEEN_MAX = 2 * BRIDGE_WAITING_MAX
 # The order in which processes move. Waiting is looked at twice: what ran may go back to the queue between two looks.
 _LOOKS = (State.WAITING, State.RUNNING, State.WAITING, State.SUCCESS, State.FAILED, State.CANCELLED)
 
@@ -29,7 +31,12 @@ class Target:
 
     def placed(self, process: Process) -> None:
         """It was submitted just now."""
+        self._remember(process)
+
+    def _remember(self, process: Process) -> None:
         self._seen[process.processid] = process
+        if len(self._seen) > SEEN_MAX:  # those of items that were cut off; they are asked for again
+            del self._seen[next(iter(self._seen))]
 
     def seen(self, processid: str) -> Process | None:
         """How it ended, if that was heard here; asked for once."""
@@ -80,7 +87,7 @@ class Target:
                 process = await client.wait_ended(process)
                 if not client.events_are_whole:
                     process = await client.get_process(item.target)
-            self._seen[item.target] = process
+            self._remember(process)
         except NotFound:
             return Verdict(ok=False, errors=(f"process {item.target} was removed {self._where}",))
         return verdict_of(process, self._where)

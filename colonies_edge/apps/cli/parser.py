@@ -19,6 +19,7 @@ GROUPS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "dev": ("dev", "a colony for this folder: broker, coordinator, keys and a user"),
         "demo": ("demo", "broker, coordinator and executor run one job, then everything is gone again"),
+        "status": ("status", "the colony on one screen"),
         "coordinator": ("coordinator", "run the coordinator"),
         "bridge": ("bridge", "join this colony with one elsewhere, over a line that may be bad"),
         "executor": ("executor", "register, approve and run executors"),
