@@ -87,7 +87,7 @@ class ProcessCalls(Calls):
     async def get_processes_ended(self, after: str, count: int = 100, *, state: int = ANY_STATE) -> list[Process]:
         """What ended after the process that the cursor names (`"0:"`, then `end in ns:process id`), oldest end first.
         Only this kind of coordinator knows it."""
-        message = GetProcesses(colonyname=self.colonyname, count=count, state=state, after=after)
+        message = GetProcesses(colonyname=self.colonyname, count=count, state=state, endedafter=after)
         return self.many(Process, await self.call(message))
 
     async def get_process_hist(self, state: State, seconds: int, *, executorid: str = "") -> list[Process]:

@@ -197,7 +197,13 @@ class AsyncClient(MemberCalls, ProcessCalls, FileCalls, WorkflowCalls, ScheduleC
             self.link.username = signer.identity
         self._signer = signer
         self.identity = signer.identity
+        assert isinstance(self.caller, RpcCaller), "asked for the link before"
         self.caller.become(signer)
+
+    def introduce(self, executorname: str, executortype: str) -> None:
+        """What an executor's presence says beside its identity, for people who look at topics."""
+        if isinstance(self.caller, RpcCaller):
+            self.caller.shown_as = executorname, executortype
 
     async def __aenter__(self) -> AsyncClient:
         try:

@@ -15,14 +15,14 @@ _CURSOR = re.compile(r"([0-9]{1,19}):([0-9a-f]{0,64})")
 
 
 def ended_after(step: Step, message: GetProcesses) -> list[Any]:
-    """Up to `count` processes that ended after the one that `after` names; equal times are in the order of their ids.
+    """Up to `count` processes that ended after the one that `endedafter` names, equal times in the order of their ids.
 
     Nothing is missed: what ends later than a page was read has a later end. Only a process whose success is reported
     twice may come twice, as its end moves.
     """
-    cursor = _CURSOR.fullmatch(message.after)
+    cursor = _CURSOR.fullmatch(message.endedafter)
     if cursor is None:
-        raise BadRequest("Failed to get processes, after is an end in nanoseconds, a colon and a process id")
+        raise BadRequest("Failed to get processes, endedafter is an end in nanoseconds, a colon and a process id")
     if message.state not in (ANY_STATE, *FINISHED):
         raise BadRequest("Failed to get processes, only states that end have an end to list them after")
     behind = _place(step, int(cursor[1]), cursor[2])

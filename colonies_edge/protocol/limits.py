@@ -22,6 +22,7 @@ MSGID_MAX = 64  # long enough for a SHA3-256 in hex; every remembered answer kee
 COUNT_MAX = 100  # upstream's limit for lists of processes; 100 processes stay below MESSAGE_BYTES_MAX as a rule
 LOG_COUNT_MAX = 500  # upstream's limit for lines of a log
 SEARCH_COUNT_MAX = 100  # upstream's limit for lines found by searchlogsmsg
+PACE_MINUTES_MAX = 180  # of the counts per minute: three hours are what fits into the width of a page
 SEARCH_DAYS_MAX = 30  # upstream's limit for how far back a search goes
 PRIORITY_MAX = 50_000  # upstream's; 50,000 days of head start still fit the 64 bits of prioritytime
 GRAPH_NODES_MAX = 20_000  # processes of one workflow: showing, cancelling or archiving it walks over all in one step

@@ -83,16 +83,6 @@ class RpcCaller:
         }
 
     @property
-    def on_connect(self) -> list[Callable[[], None]]:
-        """The link has another connection, and is subscribed again."""
-        return self.link.on_connect
-
-    @property
-    def on_disconnect(self) -> list[Callable[[str], None]]:
-        """The link has lost its connection, with the reason, and goes on trying."""
-        return self.link.on_disconnect
-
-    @property
     def identity(self) -> str:
         return self._signer.identity
 
@@ -107,6 +97,16 @@ class RpcCaller:
             call.sealed = None
         with contextlib.suppress(NoConnection):
             self.link.reconnect()
+
+    @property
+    def on_connect(self) -> list[Callable[[], None]]:
+        """The link has another connection, and is subscribed again."""
+        return self.link.on_connect
+
+    @property
+    def on_disconnect(self) -> list[Callable[[str], None]]:
+        """The link has lost its connection, with the reason, and goes on trying."""
+        return self.link.on_disconnect
 
     # -- opening and closing
 

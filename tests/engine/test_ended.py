@@ -30,7 +30,7 @@ def pages(calls: Calls, count: int, state: int = -1) -> list[Process]:
     found: list[Process] = []
     cursor = "0:"
     while True:
-        page = calls.do("ann", "getprocessesmsg", colonyname=LAB, count=count, state=int(state), after=cursor)
+        page = calls.do("ann", "getprocessesmsg", colonyname=LAB, count=count, state=int(state), endedafter=cursor)
         if not page:
             return found
         found += [decode(Process, value) for value in page]
@@ -86,7 +86,7 @@ def test_a_cursor_whose_process_is_gone_skips_nothing() -> None:
     first = pages(calls, 1)[0]
     calls.do("ann", "removeprocessmsg", processid=first.processid)
     after = f"{first.endtime}:{first.processid}"
-    found = calls.do("ann", "getprocessesmsg", colonyname=LAB, count=10, state=-1, after=after)
+    found = calls.do("ann", "getprocessesmsg", colonyname=LAB, count=10, state=-1, endedafter=after)
     assert [value["processid"] for value in found] == ids[1:]
 
 
@@ -100,13 +100,13 @@ def test_one_state_can_be_asked_for() -> None:
 @pytest.mark.parametrize("after", ["x", "1", "1:xyz", ":", "-1:", "1" * 20 + ":"])
 def test_a_cursor_that_makes_no_sense_is_refused(after: str) -> None:
     calls = lab()
-    assert calls.refused("ann", "getprocessesmsg", colonyname=LAB, count=1, state=2, after=after)[0] == 400
+    assert calls.refused("ann", "getprocessesmsg", colonyname=LAB, count=1, state=2, endedafter=after)[0] == 400
 
 
 @pytest.mark.parametrize("state", [0, 1, 5, -2, 99])
 def test_only_what_has_ended_has_an_end(state: int) -> None:
     calls = lab()
-    assert calls.refused("ann", "getprocessesmsg", colonyname=LAB, count=1, state=state, after="0:")[0] == 400
+    assert calls.refused("ann", "getprocessesmsg", colonyname=LAB, count=1, state=state, endedafter="0:")[0] == 400
 
 
 def test_inputs_that_come_with_a_submit_reach_the_executor() -> None:

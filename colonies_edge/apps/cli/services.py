@@ -77,9 +77,9 @@ async def run(
             ending = asyncio.Event()
             work = asyncio.ensure_future(run_until(running.coordinator, ending))
             greeting = asyncio.ensure_future(ready(running))
+            watching = asyncio.ensure_future(notifier.watch(running.coordinator.progresses))
             company = asyncio.ensure_future((beside or _nobody)(running, stopping))
             company.add_done_callback(lambda _: ending.set())
-            watching = asyncio.ensure_future(notifier.watch(running.coordinator.progresses))
             notifier.ready(_status(running))
             try:
                 await asyncio.wait({work, greeting}, return_when=asyncio.FIRST_COMPLETED)
@@ -91,9 +91,9 @@ async def run(
             finally:
                 notifier.stopping("says goodbye and writes a checkpoint")
                 stopping.set()
+                await end_tasks((greeting, watching))
                 await asyncio.gather(company, return_exceptions=True)
                 ending.set()
-                await end_tasks((greeting, watching))
                 await asyncio.gather(work, return_exceptions=True)
     except (StoreFailed, CryptographyMissing, ClockNotSet) as error:
         raise Failed(str(error)) from error

@@ -66,6 +66,7 @@ class Coordinator:
         sync_every_s: float = 0.0,
         message_bytes_max: int = MESSAGE_BYTES_MAX,
         stamps_required: bool = False,
+        viewer: str = "",
         home_assistant_prefix: str = "",
     ) -> None:
         self._message_bytes_max = message_bytes_max
@@ -80,6 +81,7 @@ class Coordinator:
             lambda: self.read_only,
             message_bytes_max,
             stamps_required=stamps_required,
+            viewer=viewer,
         )
         self._signer = signer
         self._store = store  # for `recover`, before there is a loop

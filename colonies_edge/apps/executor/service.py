@@ -193,7 +193,7 @@ async def _connected(settings: ExecutorSettings, membership: Membership, tell: C
 
 async def _opened(settings: ExecutorSettings) -> AsyncClient:
     client = AsyncClient(settings.endpoint, settings.signer, settings.registration.colonyname, executor=True)
-    client.caller.shown_as = settings.registration.executorname, settings.registration.executortype
+    client.introduce(settings.registration.executorname, settings.registration.executortype)
     try:
         await client.open()
     except BaseException:
