@@ -48,7 +48,6 @@ def retention_of(config: Config, given: int | None) -> int | None:
         raise UsageError(f"{config.describe('retention_policy')}: {error}") from None
 
 
-BRIDGE_FLAG = flag("--bridge", metavar="FILE", help="run a bridge to a colony elsewhere with it, by its bridge.toml")
 DATA_FLAG = flag("--data", metavar="DIR", help="where everything is kept (.colonies-edge/coordinator)")
 HTTP_FLAGS = (
     flag(
@@ -83,7 +82,6 @@ START_SETTINGS = (
 )
 START_FLAGS = (
     DATA_FLAG,
-    BRIDGE_FLAG,
     flag(
         "--listen",
         type=listen_address,
