@@ -52,7 +52,7 @@ class Target:
         """The only lookup that a Go server has. Of several, which only requests that were cut off can make, the first
         counts and the others are cancelled."""
         client = await self.member.ready()
-        if not client.honours_msgids:
+        if client.endpoint.over_http:  # over MQTT the question is behind the request on the same connection
             await asyncio.sleep(SETTLE_S)
         found: dict[str, Process] = {}
         for state in _LOOKS:
