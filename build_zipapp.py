@@ -194,8 +194,9 @@ def module_name(path: Path) -> str:
 
 # --- how it starts ----------------------------------------------------------------------------------------------------
 
-# Must be readable by any Python since 2.7, for the sake of its first message. The path is made absolute because modules
-# are loaded when first needed, which may be after someone changed the working directory.
+# Must be readable by any Python since 2.7, for the sake of its first message. The path is made absolute, and links
+# in it are followed, because modules are loaded when first needed: somebody may have changed the working directory by
+# then, or an upgrade have pointed the link to another file.
 START = '''\
 """Start colonies-edge from this file."""
 import os
@@ -203,7 +204,7 @@ import sys
 
 if sys.version_info < (3, 10):
     sys.exit("colonies-edge needs Python 3.10 or newer; this is Python %d.%d" % sys.version_info[:2])
-sys.path[0] = os.path.abspath(sys.path[0])
+sys.path[0] = os.path.realpath(sys.path[0])
 '''
 
 RUN = """

@@ -197,7 +197,7 @@ def test_our_own_broker_files_confine_and_a_certificate_is_followed_to_its_end(t
         del doctor.environ["COLONIES_MQTT_CA"]
         unbelieved = doctor.findings(code=3)
     assert found["access list"]["sentence"] == "the broker keeps each party to its own topics"
-    assert "ends in 10 days" in found["TLS"]["sentence"]
+    assert found["TLS"]["sentence"] == "the broker's certificate is believed, and valid for 10 days"
     assert found["TLS"]["verdict"] == "warning" and "renew it" in found["TLS"]["remedy"]
     assert found["membership"]["verdict"] == "ok"
     assert unbelieved["TLS"]["verdict"] == "problem" and "COLONIES_MQTT_CA" in unbelieved["TLS"]["sentence"]

@@ -14,6 +14,7 @@ import pytest
 from build_zipapp import FULL, build
 from colonies_edge.apps.cli import main
 from colonies_edge.apps.config import parse_devenv
+from colonies_edge.apps.install.health import url_of
 from colonies_edge.apps.install.managers import systemd_runs
 from colonies_edge.apps.install.roles import ROLES
 from colonies_edge.apps.install.settings_file import merged, read_settings
@@ -139,6 +140,8 @@ def test_a_broker_of_ones_own_is_a_setting_and_not_on_the_command_line(installer
         (("install", "executor", "--executortype", "cli"), "--colonyname is missing"),
         (("install", "coordinator", "--broker", "mqtt://b", "--listen", "127.0.0.1:1"), "give one of them"),
         (("install", "coordinator", "--broker", "ftp://b"), "mqtt://"),
+        (("install", "coordinator", "--listen", "here"), "--listen"),
+        (("install", "coordinator", "--retention", "0"), "would remove everything"),
         (("upgrade",), "not from a .pyz"),
         (("upgrade", "/etc/passwd"), "is no .pyz"),
     ],
@@ -201,3 +204,41 @@ def test_settings_are_read_back_as_they_were_written_by_us_and_by_a_shell(value:
 def test_a_setting_of_two_lines_is_refused() -> None:
     with pytest.raises(UsageError, match="one line"):
         merged("", {"NAME": "a\nLD_PRELOAD=b"})
+
+
+@pytest.mark.parametrize(
+    ("options", "url"),
+    [
+        ("--listen 0.0.0.0:1885", "mqtt://127.0.0.1:1885"),
+        ("--listen 192.0.2.7:1885", "mqtt://192.0.2.7:1885"),
+        ("--listen [::]:1885", "mqtt://127.0.0.1:1885"),
+        ("--tls", "mqtts://127.0.0.1:8883"),
+        ("--listen 0.0.0.0:9 --tls-cert a.crt", "mqtts://127.0.0.1:9"),
+        ("--tls --listen 192.0.2.7:9 --plain-port 10", "mqtt://127.0.0.1:10"),
+        ("", "mqtt://127.0.0.1:1883"),
+    ],
+)
+def test_the_coordinator_is_asked_where_its_settings_have_it_listen(options: str, url: str) -> None:
+    assert url_of({"COLONIES_EDGE_OPTIONS": options}) == url
+    assert url_of({"COLONIES_EDGE_OPTIONS": options, "COLONIES_MQTT": "mqtt://b"}) == "mqtt://b"
+
+
+def options_in(image: Path) -> str:
+    return read_settings(image / "etc/colonies-edge/coordinator.env")["COLONIES_EDGE_OPTIONS"]
+
+
+def test_a_coordinator_takes_the_flags_of_its_start_and_keeps_them(installer: Installer, image: Path) -> None:
+    installer.run("install", "coordinator")
+    assert options_in(image) == "--listen 0.0.0.0:1883 --http 127.0.0.1:50080"
+    installer.run("install", "coordinator", "--tls", "--retention", "3600")
+    assert options_in(image) == "--listen 0.0.0.0:8883 --http 127.0.0.1:50080 --tls --retention 3600"
+    installer.run("install", "coordinator", "--http", "off", "--listen", "127.0.0.1:9")
+    assert options_in(image) == "--listen 127.0.0.1:9 --tls --retention 3600"
+    installer.run("install", "coordinator", "--broker", "mqtt://b")
+    assert options_in(image) == "--retention 3600"
+    installer.run("install", "coordinator", "--message-kib", "512")
+    settings = read_settings(image / "etc/colonies-edge/coordinator.env")
+    assert settings["COLONIES_MQTT"] == "mqtt://b", "who changes a flag keeps the broker"
+    installer.run("install", "coordinator", "--broker", "embedded", "--listen", "0.0.0.0:1883")
+    assert read_settings(image / "etc/colonies-edge/coordinator.env")["COLONIES_MQTT"] == ""
+    assert options_in(image) == "--retention 3600 --message-kib 512 --listen 0.0.0.0:1883"

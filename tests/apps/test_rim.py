@@ -17,8 +17,14 @@ SECOND = 1_000_000_000
 TOPIC = Topic(colony="lab", party=STRANGER.identity, channel=REQUEST, conn="c" * 12)
 
 
+def refusal_of(token: str, now: int, *, signed: bool = False) -> str:
+    if token == "forged":
+        return "Access denied, it is forged" if signed else ""
+    return "" if token == "good" else "Access denied, it is not good"
+
+
 def rim() -> Rim:
-    return Rim(lambda _: False, refusal_of=lambda token, _: "" if token == "good" else "Access denied, it is not good")
+    return Rim(lambda _: False, refusal_of=refusal_of)
 
 
 def sent(signer: Signer = STRANGER, msgtype: str = "enrolmsg", **fields: Any) -> bytes:
@@ -35,11 +41,12 @@ def test_an_enrolmsg_with_a_token_that_could_count_gets_through() -> None:
     assert isinstance(found, Request) and found.caller == STRANGER.identity
 
 
-def test_everything_else_of_a_stranger_is_refused_before_any_arithmetic() -> None:
+def test_everything_else_of_a_stranger_is_refused_and_never_gets_to_the_journal() -> None:
     no_role = (403, "Access denied, this identity has no role here: check the private key")
     assert refusal(rim().request(TOPIC, sent(msgtype="getexecutorsmsg", token="good"), SECOND)) == no_role
     for wrong in ({"token": "bad"}, {}, {"token": 7}, {"token": ["good"]}):
         assert refusal(rim().request(TOPIC, sent(**wrong), SECOND)) == (403, "Access denied, it is not good")
+    assert refusal(rim().request(TOPIC, sent(token="forged"), SECOND)) == (403, "Access denied, it is forged")
     large = sent(token="good", executorname="x" * ENROL_BYTES_MAX)
     assert refusal(rim().request(TOPIC, large, SECOND)) == (413, "An enrolmsg has at most 16384 bytes")
 

@@ -182,7 +182,25 @@ def test_the_executors_file_says_where_an_absent_command_is(tmp_path: Path) -> N
 def test_modules_are_found_after_the_working_directory_has_changed(built: Built) -> None:
     with zipfile.ZipFile(built.path) as archive:
         start = archive.read("__main__.py").decode()
-    assert start.index("abspath") < start.index("from colonies_edge")
+    assert start.index("realpath") < start.index("from colonies_edge")
+
+
+def test_a_program_started_by_a_link_keeps_to_its_file_when_the_link_changes(built: Built, tmp_path: Path) -> None:
+    """As an upgrade changes it, under programs that go on for a while and load what they need next."""
+    link, other = tmp_path / "current", tmp_path / "other.pyz"
+    other.write_bytes(b"no zip")
+    link.symlink_to(built.path)
+    program = (
+        "import os, sys; path = sys.path[0] = sys.argv[1]; sys.argv = ['x', '--version']\n"
+        "import zipfile; start = zipfile.ZipFile(path).read('__main__.py').decode()\n"
+        "try: exec(start)\n"
+        "except SystemExit: pass\n"
+        "os.unlink(path); os.symlink(os.path.join(os.path.dirname(path), 'other.pyz'), path)\n"
+        "import colonies_edge.apps.cli.main, colonies_edge.client.client\n"
+    )
+    done = run("-c", program, link)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    assert done.stdout.startswith("colonies-edge ")
 
 
 def test_the_vendor_folder_holds_exactly_what_the_lock_names() -> None:

@@ -72,7 +72,8 @@ class Site:
         for line in self._broker.stderr:
             if line.rstrip().endswith(b" running"):
                 break
-        threading.Thread(target=self._broker.stderr.read, daemon=True).start()
+        self._log = threading.Thread(target=self._broker.stderr.read)  # an unread pipe would stop it one day
+        self._log.start()
 
     def reload(self) -> None:
         assert self._broker is not None
@@ -121,7 +122,9 @@ class Site:
         if self._broker is not None:
             self._broker.terminate()
             self._broker.wait()
+            self._log.join()
             assert self._broker.stderr is not None
+            self._broker.stderr.close()
 
     def environment(self, who: str) -> dict[str, str]:
         values = {

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.machine
 
 COORDINATOR = "colonies-edge-coordinator.service"
 EXECUTOR = "colonies-edge-executor.service"
+BRIDGE = "colonies-edge-bridge.service"
 PYTHON = "/usr/bin/python3"
 
 
@@ -85,6 +86,8 @@ def test_a_coordinator_is_installed_runs_confined_and_answers(site: Machine) -> 
     alive(site)
     site.run("systemd-analyze", "verify", f"/etc/systemd/system/{COORDINATOR}")
     assert site.run("systemctl", "is-enabled", COORDINATOR).stdout.strip() == "enabled"
+    page = "import urllib.request; print(urllib.request.urlopen('http://127.0.0.1:50080/health').status)"
+    assert site.run(PYTHON, "-c", page).stdout == "200\n"
 
 
 def test_installing_again_changes_nothing_and_a_setting_only_what_it_must(site: Machine) -> None:
@@ -98,6 +101,14 @@ def test_installing_again_changes_nothing_and_a_setting_only_what_it_must(site: 
     assert len(done["steps"]) == 3, "settings, restart, wait"
     assert "mqtt://127.0.0.1:1885" in site.show(COORDINATOR, "StatusText")["StatusText"]
     assert site.json("colonies-edge", "install", "coordinator", "--json")["steps"] == [], "the port is kept"
+
+
+def test_with_tls_it_is_asked_by_tls(site: Machine, pyz: Path) -> None:
+    done = site.json("colonies-edge", "install", "coordinator", "--tls", "--json")
+    assert len(done["steps"]) == 3
+    assert "mqtts://0.0.0.0:8883" in site.show(COORDINATOR, "StatusText")["StatusText"]
+    site.run("colonies-edge", "upgrade", variant(pyz, site, "newer", "0.2.0", {}))
+    assert site.run("colonies-edge", "--version").stdout == "colonies-edge 0.2.0\n"
 
 
 def test_a_hung_coordinator_is_started_again_by_the_watchdog(site: Machine) -> None:
@@ -231,6 +242,33 @@ def test_an_executor_works_as_a_user_of_its_own_and_cannot_read_the_coordinators
         site.run("systemd-analyze", "verify", f"/etc/systemd/system/{EXECUTOR}")
     finally:
         site.run("colonies-edge", "uninstall", "executor", "--purge", "--yes")
+
+
+BRIDGE_TOML = """
+[edge]
+url = "mqtt://127.0.0.1:1883"
+colony = "home"
+[cloud]
+url = "http://127.0.0.1:9"
+colony = "away"
+[[up]]
+edge = "gpu"
+"""
+
+
+def test_a_bridge_is_a_service_too_and_waits_for_the_other_side(site: Machine) -> None:
+    site.path("/tmp/bridge.toml").write_text(BRIDGE_TOML)
+    site.run("colonies-edge", "install", "bridge", "--config", "/tmp/bridge.toml")
+    try:
+        state = site.show(BRIDGE, "ActiveState", "StatusText", "User", "NRestarts")
+        assert (state["ActiveState"], state["User"], state["NRestarts"]) == ("active", "colonies-edge-bridge", "0")
+        assert "home at mqtt://127.0.0.1:1883 and away at http://127.0.0.1:9" in state["StatusText"]
+        assert site.run("stat", "-c", "%a %G", "/etc/colonies-edge/bridge.toml").stdout == "640 colonies-edge-bridge\n"
+        assert site.json("colonies-edge", "install", "bridge", "--config", "/tmp/bridge.toml", "--json")["steps"] == []
+        site.run("systemd-analyze", "verify", f"/etc/systemd/system/{BRIDGE}")
+    finally:
+        site.run("colonies-edge", "uninstall", "bridge", "--purge", "--yes")
+    assert not site.path("/etc/colonies-edge/bridge.toml").exists()
 
 
 def test_without_a_service_manager_everything_is_in_place_and_the_rest_is_told(machine: Machine) -> None:

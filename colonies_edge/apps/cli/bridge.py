@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,10 +22,17 @@ _CONFIG = flag("--config", metavar="FILE", default=_FILE, help=f"where the two c
 
 
 async def start(session: Session) -> int:
-    from colonies_edge.apps.cli.services import until_told
+    from colonies_edge.apps.cli.services import manager, until_told
+    from colonies_edge.client.tasks import end_tasks
 
     settings = _settings(session)
-    await run(session, settings, until_told())
+    notifier = manager()
+    watching = asyncio.ensure_future(notifier.watch())
+    try:
+        await run(session, settings, until_told(), notifier.ready)
+    finally:
+        notifier.stopping()
+        await end_tasks([watching])
     return SUCCESS
 
 
@@ -60,8 +67,13 @@ def settings_beside(session: Session, file: str, url: str, serverid: str) -> Bri
     return read_settings(Path(file), environ=os.environ, edge=edge, data_dir=Path(config.data_dir))
 
 
-async def run(session: Session, settings: BridgeSettings, stopping: asyncio.Event) -> None:
-    """Until the event. Raises Failed when the disk refuses, UsageError when another one has the folder."""
+async def run(
+    session: Session, settings: BridgeSettings, stopping: asyncio.Event, tell: Callable[[str], None] = lambda _: None
+) -> None:
+    """Until the event; `tell` hears what it joins once it has begun, whether or not both sides are there.
+
+    Raises Failed when the disk refuses, UsageError when another one has the folder.
+    """
     from colonies_edge.apps.bridge.bridge import Bridge
     from colonies_edge.apps.bridge.store import StoreBroken
 
@@ -70,6 +82,7 @@ async def run(session: Session, settings: BridgeSettings, stopping: asyncio.Even
     async def ready() -> None:
         ends = f"{settings.edge.colony} at {settings.edge.url} and {settings.cloud.colony} at {settings.cloud.url}"
         console.info(f"Bridge {settings.name} between {ends}; `{PROGRAM} bridge status` shows how it is")
+        tell(f"bridge {settings.name} between {ends}")
 
     try:
         await Bridge(settings).run(stopping, ready)

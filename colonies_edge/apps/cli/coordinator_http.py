@@ -49,7 +49,8 @@ def tell_of_http(console: Console, url: str, host: str) -> None:
     """Where the gateway is, and that everybody can read along when it is."""
     if not url:
         return
-    console.info(f"HTTP at {url}, and the dashboard, for browsers")
+    console.info(f"HTTP at {url}")
+    console.info(f"The dashboard, for a browser: {url}/")
     if urlsplit(url).scheme == "http" and not is_loopback(host):
         console.warn(
             f"HTTP at {url} can be reached from outside and is not encrypted: whoever listens reads everything, and can"

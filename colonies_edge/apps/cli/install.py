@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from colonies_edge.apps.cli import install_options
 from colonies_edge.apps.cli.command import Command, Flag, Group, Run, flag, switch
 from colonies_edge.apps.cli.exits import Failed
-from colonies_edge.apps.cli.numbers import count, listen_address
+from colonies_edge.apps.cli.numbers import count
 from colonies_edge.apps.cli.session import Session
 from colonies_edge.apps.config import DEFAULT, FLAG, NOT_SET, VARIABLES
 from colonies_edge.protocol.errors import UsageError
@@ -23,32 +24,33 @@ if TYPE_CHECKING:
 
 EMBEDDED = "embedded"
 OPTIONS = "COLONIES_EDGE_OPTIONS"  # of a settings file: what is added to the command line
-_EVERYWHERE = ("0.0.0.0", 1883)
 _MANAGERS = ("systemd", "none")
 
 
 def coordinator(session: Session) -> int:
-    args = session.args
-    own = args.broker not in ("", EMBEDDED)
-    if own and args.listen:
-        raise UsageError("--listen is for the embedded broker and --broker names one of your own; give one of them")
-    settings = _given(session, "topic_root", "mqtt_ca")
-    colony = session.config.colonyname if session.config.source("colonyname") == FLAG else ""
-    if own:
-        from colonies_edge.transports.mqtt_socket import BrokerUrl
+    from colonies_edge.apps.cli.parser import parse
+    from colonies_edge.transports.mqtt_socket import BrokerUrl
 
-        BrokerUrl.parse(args.broker)
-        return _install(session, "coordinator", {**settings, VARIABLES["mqtt"]: args.broker}, options="", colony=colony)
-    host, port = args.listen or _EVERYWHERE
-    name = f"[{host}]" if ":" in host else host
-    options = f"--listen {name}:{port}"
-    if not (args.listen or args.broker):
-        options = _settings_there(session, "coordinator").get(OPTIONS, options)
-    code = _install(session, "coordinator", settings, options=options, colony=colony)
-    if f"--listen {_EVERYWHERE[0]}:" in options:
+    args = session.args
+    wanted = install_options.given(args)
+    there = _settings_there(session, "coordinator")
+    url = there.get(VARIABLES["mqtt"], "") if not args.broker else "" if args.broker == EMBEDDED else args.broker
+    if url and "--listen" in wanted:
+        raise UsageError("--listen is for the embedded broker and --broker names one of your own; give one of them")
+    if url:
+        BrokerUrl.parse(url)
+    options = install_options.chosen(there.get(OPTIONS), wanted, own_broker=bool(url))
+    line = install_options.write(options)
+    parse(["coordinator", "start", *line.split()])  # raises UsageError for what would not start
+    settings = _given(session, "topic_root", "mqtt_ca")
+    if url or there.get(VARIABLES["mqtt"]):
+        settings[VARIABLES["mqtt"]] = url
+    colony = session.config.colonyname if session.config.source("colonyname") == FLAG else ""
+    code = _install(session, "coordinator", settings, options=line, colony=colony)
+    if options.get("--listen", "").startswith("0.0.0.0:") and not any(name.startswith("--tls") for name in options):
         session.console.info(
             "The embedded broker listens on every address of this machine. Whoever is on the path can read along, and"
-            " forge nothing; --listen 127.0.0.1:1883 keeps it to this machine."
+            " forge nothing; --tls encrypts, --listen 127.0.0.1:1883 keeps it to this machine."
         )
     return code
 
@@ -225,7 +227,7 @@ GROUP = Group(
             "the coordinator, with its embedded broker or with one of your own",
             coordinator,
             flag("--broker", default="", metavar="URL", help="embedded (the default), or mqtt://[user:password@]host"),
-            flag("--listen", type=listen_address, metavar="HOST:PORT", help="the embedded broker's (0.0.0.0:1883)"),
+            *install_options.FLAGS,
             settings=("topic_root", "mqtt_ca", "colonyname"),
         ),
         _role(

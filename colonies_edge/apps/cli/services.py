@@ -91,9 +91,9 @@ async def run(
             finally:
                 notifier.stopping("says goodbye and writes a checkpoint")
                 stopping.set()
-                await end_tasks((greeting, watching))
                 await asyncio.gather(company, return_exceptions=True)
                 ending.set()
+                await end_tasks((greeting, watching))
                 await asyncio.gather(work, return_exceptions=True)
     except (StoreFailed, CryptographyMissing, ClockNotSet) as error:
         raise Failed(str(error)) from error

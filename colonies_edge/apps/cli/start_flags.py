@@ -48,6 +48,7 @@ def retention_of(config: Config, given: int | None) -> int | None:
         raise UsageError(f"{config.describe('retention_policy')}: {error}") from None
 
 
+BRIDGE_FLAG = flag("--bridge", metavar="FILE", help="run a bridge to a colony elsewhere with it, by its bridge.toml")
 DATA_FLAG = flag("--data", metavar="DIR", help="where everything is kept (.colonies-edge/coordinator)")
 HTTP_FLAGS = (
     flag(
@@ -82,6 +83,7 @@ START_SETTINGS = (
 )
 START_FLAGS = (
     DATA_FLAG,
+    BRIDGE_FLAG,
     flag(
         "--listen",
         type=listen_address,
@@ -100,7 +102,6 @@ START_FLAGS = (
         help="beside TLS, plain MQTT on 127.0.0.1 for programs of this machine",
     ),
     *HTTP_FLAGS,
-    flag("--bridge", metavar="FILE", help="run a bridge to a colony elsewhere with it, by its bridge.toml"),
     flag(
         "--home-assistant",
         nargs="?",

@@ -13,11 +13,12 @@ from colonies_edge.client.client import AsyncClient, Endpoint
 from colonies_edge.crypto.identity import InvalidKey, Signer
 from colonies_edge.protocol.errors import ColoniesError, NoConnection
 from colonies_edge.transports.mqtt_socket import Tls
-from colonies_edge.transports.ports import NotAdmitted
+from colonies_edge.transports.ports import NotAdmitted, TlsFailed
 
 ANSWER_S = 5.0
 SERVER_KEY = "server.key"  # in the coordinator's data folder
-_LISTEN = "127.0.0.1:1883"
+_LISTEN, _LISTEN_TLS = "127.0.0.1:1883", "127.0.0.1:8883"
+_ONLY_CERTIFIED = "--tls-demand-clients"
 
 
 def answer(layout: Layout, version: str) -> str:
@@ -26,6 +27,9 @@ def answer(layout: Layout, version: str) -> str:
     try:
         signer = server_key(layout)
         found = asyncio.run(_version(url_of(settings), settings.get(VARIABLES["topic_root"], ""), signer))
+    except TlsFailed as error:
+        # Whoever demands certificates of clients has none for us: what systemd heard has to do.
+        return "" if _ONLY_CERTIFIED in settings.get(OPTIONS, "") else f"it does not answer: {error}"
     except NotAdmitted as error:
         # A broker of one's own has its own accounts, and ours may not speak for the server there. What systemd heard
         # from the coordinator itself has to do.
@@ -48,10 +52,18 @@ def url_of(settings: dict[str, str]) -> str:
     if own:
         return own
     words = settings.get(OPTIONS, "").split()
-    listen = words[words.index("--listen") + 1] if "--listen" in words[:-1] else _LISTEN
-    host, _, port = listen.rpartition(":")
+    plain = _after("--plain-port", words)
+    if plain:
+        return f"mqtt://127.0.0.1:{plain}"  # for this machine only, by its nature
+    tls = "--tls" in words or bool(_after("--tls-cert", words))
+    host, _, port = (_after("--listen", words) or (_LISTEN_TLS if tls else _LISTEN)).rpartition(":")
     anywhere = host.strip("[]") in ("", "0.0.0.0", "::", "*")
-    return f"mqtt://{'127.0.0.1' if anywhere else host}:{port}"
+    return f"mqtt{'s' if tls else ''}://{'127.0.0.1' if anywhere else host}:{port}"
+
+
+def _after(flag: str, words: list[str]) -> str:
+    """The value of a flag on a command line, "" without it."""
+    return words[words.index(flag) + 1] if flag in words[:-1] else ""
 
 
 def endpoint(url: str, topic_root: str, serverid: str, pins: Path | None = None) -> Endpoint:

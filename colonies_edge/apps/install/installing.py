@@ -146,13 +146,18 @@ def _purge(layout: Layout, roles: Sequence[Role], left: Sequence[Role]) -> list[
     steps: list[Step] = []
     for role in roles:
         steps += [
-            Remove(path=layout.settings(role.name), what="the settings"),
+            *(Remove(path=path, what="the settings") for path in _settings_files(layout, role)),
             Remove(path=layout.data(role.name), what="ALL DATA in"),
         ]
         steps += [RemoveUser(user=role.user)] if layout.live else []
     if not left:
         steps += [Remove(path=layout.at(path)) for path in (SETTINGS, DATA, USERS)]
     return _needed(steps)
+
+
+def _settings_files(layout: Layout, role: Role) -> list[Path]:
+    """The variables, and what was copied beside them under the role's name."""
+    return sorted(layout.at(SETTINGS).glob(f"{role.name}.*"))
 
 
 def _needed(steps: Sequence[Step]) -> list[Step]:

@@ -54,6 +54,7 @@ class Role:
     start_s: int  # to get ready: a coordinator reads its whole journal first
     stop_s: int
     files_max: int
+    notifies: bool  # whether it tells systemd that it is ready, and that it lives
     sandbox: tuple[str, ...]
 
 
@@ -69,6 +70,7 @@ ROLES: Mapping[str, Role] = MappingProxyType(
                 start_s=900,
                 stop_s=120,  # the last checkpoint of a large colony on a slow card
                 files_max=20_000,  # CONNECTIONS_MAX of the embedded broker, and files
+                notifies=True,
                 sandbox=_CONFINED,
             ),
             Role(
@@ -79,6 +81,7 @@ ROLES: Mapping[str, Role] = MappingProxyType(
                 start_s=90,
                 stop_s=60,  # 20 s to finish what is held, 8 s to end what does not
                 files_max=4_096,
+                notifies=True,
                 # Commands are anybody's programs: they may need devices, a compiler in memory, any system call.
                 sandbox=_NEVER,
             ),
@@ -90,6 +93,7 @@ ROLES: Mapping[str, Role] = MappingProxyType(
                 start_s=90,
                 stop_s=60,
                 files_max=4_096,
+                notifies=True,
                 sandbox=_CONFINED,
             ),
         )

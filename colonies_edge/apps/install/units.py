@@ -13,6 +13,8 @@ _MISTAKE = 2  # exit code of what trying again does not mend: settings
 
 _HEADER = "# Written by `colonies-edge install`, which writes it again; changes go into `systemctl edit {unit}`.\n"
 
+_NOTIFYING = f"Type=notify\nNotifyAccess=main\nWatchdogSec={WATCHDOG_S}"
+
 _UNIT = """\
 [Unit]
 Description={description}
@@ -22,8 +24,7 @@ After=network-online.target mosquitto.service
 StartLimitIntervalSec=0
 
 [Service]
-Type=notify
-NotifyAccess=main
+{kind}
 User={user}
 Group={user}
 EnvironmentFile={settings}/{role}.env
@@ -33,7 +34,6 @@ StateDirectory=colonies-edge/{role}
 StateDirectoryMode=0700
 UMask=0077
 ExecStart={python} {current} {command} ${options}
-WatchdogSec={watchdog_s}
 TimeoutStartSec={start_s}
 TimeoutStopSec={stop_s}
 KillMode=mixed
@@ -59,7 +59,7 @@ def unit_text(role: Role, python: str) -> str:
         current=CURRENT,
         command=role.command,
         options=OPTIONS,
-        watchdog_s=WATCHDOG_S,
+        kind=_NOTIFYING if role.notifies else "Type=exec",
         restart_s=RESTART_S,
         start_s=role.start_s,
         stop_s=role.stop_s,

@@ -30,12 +30,14 @@ export class Live {
     document.addEventListener("visibilitychange", this.visibility);
   }
 
-  // Hear of events of this kind until `close`. handler(value, payloadtype).
+  // Hear of events of this kind until `close`. handler(value, payloadtype). What comes back may be given other `fields`,
+  // which are asked for after the next interruption.
   subscribe(msgtype, fields, handler) {
     const one = { msgtype, fields: { ...fields, timeout: SUBSCRIBE_S }, handler };
     this.#wanted.push(one);
     if (this.#socket?.readyState === WebSocket.OPEN) this.#ask(one);
     else if (!this.#socket && !this.#retry) this.#open();
+    return one;
   }
 
   // Resolves when no news will be missed from now on, or when that takes so long that the page better shows something.

@@ -6,6 +6,7 @@ export class Page {
   #timers = [];
   #abort = new AbortController();
   #live = null;
+  #all = [];
 
   constructor(app, root, params) {
     this.app = app;
@@ -41,11 +42,19 @@ export class Page {
   }
 
   subscribe(msgtype, fields, handler) {
-    this.#live ??= new Live(this.app.caller, {
-      onstate: (up) => this.app.linked(up),
-      onresume: () => this.refresh?.()?.catch?.((error) => this.app.failed(error, { quiet: true })),
-    });
-    this.#live.subscribe(msgtype, { colonyname: this.colony, ...fields }, (value, kind) => this.open && handler(value, kind));
+    this.#live ??= this.#listen(() => this.refresh?.()?.catch?.((error) => this.app.failed(error, { quiet: true })));
+    return this.#live.subscribe(msgtype, { colonyname: this.colony, ...fields }, (value, kind) => this.open && handler(value, kind));
+  }
+
+  // On a connection of its own, for events that do not say to which subscription they belong.
+  subscribeAlone(msgtype, fields, handler) {
+    return this.#listen(() => {}).subscribe(msgtype, fields, (value, kind) => this.open && handler(value, kind));
+  }
+
+  #listen(onresume) {
+    const live = new Live(this.app.caller, { onstate: (up) => this.app.linked(up), onresume });
+    this.#all.push(live);
+    return live;
   }
 
   // After the subscriptions: what is read from now on misses nothing that they tell.
@@ -99,7 +108,7 @@ export class Page {
 
   leave() {
     this.#abort.abort();
-    this.#live?.close();
+    for (const live of this.#all) live.close();
     for (const one of this.#timers) clearInterval(one.timer);
     document.removeEventListener("visibilitychange", this.visibility);
   }

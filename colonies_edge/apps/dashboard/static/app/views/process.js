@@ -219,9 +219,10 @@ class Channels {
   async #follow(name) {
     const text = h("pre.log", { tabindex: "0", role: "log", "aria-label": `Channel ${name}` });
     this.element.append(section(`Channel ${name}`, text));
-    let seen = 0;
+    let seen = 0, subscription = null;
     const add = (entries) => {
       seen += entries.length;
+      if (subscription) subscription.fields.afterseq = seen;
       for (const one of entries) text.append(`${new TextDecoder().decode(Uint8Array.from(atob(one.payload || ""), (c) => c.charCodeAt(0)))}\n`);
       text.scrollTop = text.scrollHeight;
     };
@@ -231,6 +232,6 @@ class Channels {
       text.textContent = error.message;
       return;
     }
-    this.page.subscribe("subscribechannelmsg", { processid: this.id, name, afterseq: seen }, (entries, kind) => kind === "error" || add(entries));
+    subscription = this.page.subscribeAlone("subscribechannelmsg", { processid: this.id, name, afterseq: seen }, (entries, kind) => kind === "error" || add(entries));
   }
 }
