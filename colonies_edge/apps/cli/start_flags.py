@@ -102,7 +102,6 @@ START_FLAGS = (
         help="beside TLS, plain MQTT on 127.0.0.1 for programs of this machine",
     ),
     *HTTP_FLAGS,
-    flag("--bridge", metavar="FILE", help="run a bridge to a colony elsewhere with it, by its bridge.toml"),
     flag(
         "--home-assistant",
         nargs="?",
