@@ -1,4 +1,4 @@
-"""Rewrites the generated blocks of docs/PROTOCOL.md from the code, so that the tables say what the program does.
+"""Rewrites what the documents have from the code: blocks of tables, and the whole reference of the command line.
 
 python3 docs/generate.py            # rewrite
 python3 docs/generate.py --check    # exit 1 when a block is stale
@@ -13,6 +13,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import generate_reference
 
 from colonies_edge.engine.access import RULES, Memory
 from colonies_edge.engine.lifecycle import MOVES, Move
@@ -22,7 +25,8 @@ from colonies_edge.protocol.messages_base import Stamp
 from colonies_edge.protocol.model import State
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGE = ROOT / "docs" / "PROTOCOL.md"
+PAGES = (ROOT / "docs" / "PROTOCOL.md", generate_reference.PAGE)
+FILES = generate_reference.FILES
 LIMITS = ROOT / "colonies_edge" / "protocol" / "limits.py"
 
 BLOCK = re.compile(r"(<!-- generated: ([a-z]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -96,6 +100,7 @@ MAKERS: dict[str, Callable[[], Iterator[str]]] = {
     "messages": messages,
     "statuses": statuses,
     "limits": limits,
+    **generate_reference.MAKERS,
 }
 
 
@@ -109,12 +114,27 @@ def rewritten(text: str) -> str:
     return BLOCK.sub(made, text)
 
 
+def wanted() -> dict[Path, str]:
+    """Each file as it should be."""
+    return {
+        **{page: rewritten(page.read_text(encoding="utf-8")) for page in PAGES},
+        **{path: make() for path, make in FILES.items()},
+    }
+
+
+def stale() -> dict[Path, str]:
+    """Those that are not, with what they should be."""
+    return {
+        path: text for path, text in wanted().items() if not path.exists() or path.read_text(encoding="utf-8") != text
+    }
+
+
 def main(arguments: list[str]) -> int:
-    old = PAGE.read_text(encoding="utf-8")
-    new = rewritten(old)
+    found = stale()
     if arguments == ["--check"]:
-        return int(new != old)
-    PAGE.write_text(new, encoding="utf-8")
+        return int(bool(found))
+    for path, text in found.items():
+        path.write_text(text, encoding="utf-8")
     return 0
 
 

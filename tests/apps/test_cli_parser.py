@@ -158,6 +158,8 @@ version
 dev --port 1 --data d
 demo
 doctor --data d --fix
+status --watch 5 --prvkey k
+status --watch
 coordinator start --mqtt mqtt://h:1 --data d
 coordinator start --listen 0.0.0.0:1 --retention off --sync-ms 5 --message-kib 5 --file-quota 1G --serverprvkey k
 database create --data d --serverprvkey k
@@ -240,6 +242,8 @@ fs sync --driver s3
 fs get -l /x -n y
 fs label remove
 fs snapshot create -l /x
+status --watch often
+status --watch 0.1
 demon
 process psx
 executor os stop
