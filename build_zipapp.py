@@ -25,65 +25,8 @@ ROOT = Path(__file__).resolve().parent
 PACKAGE = ROOT / "colonies_edge"
 VENDOR = PACKAGE / "_vendor"
 LOCK = VENDOR / "vendored.txt"
+LEFT_OUT = VENDOR / "executor-only.txt"
 
-# Parts that only a coordinator needs. Patterns over paths below colonies_edge/.
-COORDINATOR_PARTS = (
-    "engine/*",
-    "storage/*",
-    "transports/broker*",
-    "transports/certificate_files*",
-    "transports/descriptors*",
-    "transports/desk*",
-    "transports/http*",
-    "transports/own_addresses*",
-    "apps/coordinator*",
-    "apps/bridge*",
-    "apps/broker_config*",
-    "apps/certificates*",
-    "apps/prometheus*",
-    "apps/tls_folder*",
-    "apps/cli/bridge*",
-    "apps/cli/broker_config*",
-    "apps/cli/coordinator*",
-    "apps/cli/database*",
-    "apps/cli/demo*",
-    "apps/cli/dev*",
-    "apps/cli/ledger*",
-    "apps/cli/start_flags*",
-    "apps/cli/qr_code*",
-    "apps/cli/tls*",
-    "apps/dashboard*",
-    "apps/dev*",
-    "apps/tls_folder*",
-    "protocol/cron_expression*",
-    "protocol/durations*",
-    "protocol/home_assistant*",
-    "transports/loopback*",
-    "transports/mailbox*",
-    "transports/certificate_files*",
-    "transports/own_addresses*",
-)
-# Commands of people, who sit at a computer with the whole file; what a device is asked for stays.
-PEOPLES_PARTS = (
-    "apps/cli/blueprint*",
-    "apps/cli/cluster*",
-    "apps/cli/completion*",
-    "apps/cli/cron*",
-    "apps/cli/fs*",
-    "apps/cli/generator*",
-    "apps/cli/location*",
-    "apps/cli/monitor*",
-    "apps/cli/screen*",
-    "apps/cli/show_blueprint*",
-    "apps/cli/show_schedule*",
-    "apps/cli/show_status*",
-    "apps/cli/show_workflow*",
-    "apps/cli/specs_workflow*",
-    "apps/cli/status*",
-    "apps/cli/user*",
-    "apps/cli/workflow*",
-    "apps/monitor*",
-)
 # These parts of amqtt serve its own tools and want packages that we do not carry (sqlalchemy, typer, pydantic).
 UNUSED_VENDORED = ("amqtt/contrib/*", "amqtt/scripts/*")
 
@@ -110,7 +53,7 @@ FULL = Edition(file_name="colonies-edge.pyz", bytes_max=8_000_000, left_out=(), 
 EXECUTOR_ONLY = Edition(
     file_name="colonies-edge-executor.pyz",
     bytes_max=1_200_000,  # a third of it paho; enrolling and TLS made it grow past a megabyte
-    left_out=COORDINATOR_PARTS + PEOPLES_PARTS,
+    left_out=tuple(line for line in LEFT_OUT.read_text(encoding="utf-8").splitlines() if line and line[0] != "#"),
     vendored=("paho-mqtt",),
 )
 
@@ -251,8 +194,9 @@ def module_name(path: Path) -> str:
 
 # --- how it starts ----------------------------------------------------------------------------------------------------
 
-# Must be readable by any Python since 2.7, for the sake of its first message. The path is made absolute because modules
-# are loaded when first needed, which may be after someone changed the working directory.
+# Must be readable by any Python since 2.7, for the sake of its first message. The path is made absolute, and links
+# in it are followed, because modules are loaded when first needed: somebody may have changed the working directory by
+# then, or an upgrade have pointed the link to another file.
 START = '''\
 """Start colonies-edge from this file."""
 import os
@@ -260,7 +204,7 @@ import sys
 
 if sys.version_info < (3, 10):
     sys.exit("colonies-edge needs Python 3.10 or newer; this is Python %d.%d" % sys.version_info[:2])
-sys.path[0] = os.path.abspath(sys.path[0])
+sys.path[0] = os.path.realpath(sys.path[0])
 '''
 
 RUN = """

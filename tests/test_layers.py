@@ -27,7 +27,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
 # What storage may see of the engine: the port it implements and the values that pass through it. Never a decision.
 ENGINE_FOR_STORAGE = ("ports", "outcome", "rows")
 # Apps do not know each other; cli starts them, and what they share stands beside them (config).
-APPS = ("coordinator", "executor", "bridge", "dashboard", "monitor", "cli")
+APPS = ("coordinator", "executor", "bridge", "dashboard", "install", "monitor", "cli")
 
 # Foreign packages and sharp tools of the standard library: who may import them, and what everybody else uses instead.
 DOORS: dict[str, tuple[tuple[str, ...], str]] = {
@@ -35,12 +35,17 @@ DOORS: dict[str, tuple[tuple[str, ...], str]] = {
     "amqtt": (("transports/broker*.py",), "use transports.broker.EmbeddedBroker"),
     "tinydb": (("storage/*",), "use the Store port of engine/ports.py"),
     "sqlite3": (("storage/*",), "use the Store or History port of engine/ports.py"),
-    "cryptography": (("apps/certificates.py",), "use apps.certificates; for signatures, colonies_edge.crypto"),
+    "cryptography": (
+        ("apps/certificates.py", "apps/key_encryption.py"),
+        "use apps.certificates or apps.keys; for signatures, colonies_edge.crypto",
+    ),
     "coincurve": (("crypto/native.py",), "use colonies_edge.crypto.identity"),
     "starlette": (("transports/http_gateway*.py",), "use transports.http_gateway.HttpGateway"),
     "uvicorn": (("transports/http_gateway*.py",), "use transports.http_gateway.HttpGateway"),
     "websockets": (("transports/http_caller*.py",), "use transports.http_caller.HttpCaller"),
     "httpx2": (("transports/http_caller*.py",), "use transports.http_caller.HttpCaller"),
+    "tomllib": (("apps/bridge/settings.py",), "use apps.bridge.settings.read_settings"),
+    "tomli": (("apps/bridge/settings.py",), "use apps.bridge.settings.read_settings"),
     "segno": (("apps/cli/qr_code.py",), "use apps.cli.qr_code.drawn"),
     "boto3": (("client/s3.py",), "use the Depot port of client/depot.py"),
     "botocore": (("client/s3.py",), "use the Depot port of client/depot.py"),

@@ -99,6 +99,20 @@ def write_examples(out: Path) -> None:
         (out / name).write_text(text, encoding="utf-8")
 
 
+def remove_account(out: Path, user: str) -> bool:
+    """Take an account out of the files that `write_mosquitto` wrote; whether it was there. The broker has to reload."""
+    hashed = _read_passwords(out / "passwords")
+    if hashed.pop(user, None) is None:
+        return False
+    _write(out / "passwords", "".join(f"{name}:{hashed[name]}\n" for name in sorted(hashed)).encode(), 0o640)
+    credentials = out / "credentials"
+    if credentials.exists():
+        lines = credentials.read_text(encoding="utf-8").splitlines(keepends=True)
+        _write(credentials, "".join(line for line in lines if line.split(" ", 1)[0] != user).encode(), 0o600)
+    _let_mosquitto_read(out)
+    return True
+
+
 def hash_password(password: str, salt: bytes) -> str:
     """The line that mosquitto_passwd would write, so that mosquitto's tools need not be on this machine."""
     digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, PASSWORD_ROUNDS)

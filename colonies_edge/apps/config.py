@@ -1,4 +1,4 @@
-"""Settings of every app and where each came from: flag, else environment, else the folder's devenv, else default."""
+"""Settings of every app and where each came from: flag, environment, systemd credential, devenv, default."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
+from colonies_edge.apps.passphrase import credential
 from colonies_edge.protocol.errors import UsageError
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
 
 FLAG = "flag"
 ENVIRONMENT = "environment"
+CREDENTIAL = "systemd credential"
 DEFAULT = "default"
 NOT_SET = "not set"
 
@@ -119,6 +121,7 @@ def load(
         choices = (
             (flags.get(name), FLAG),
             (environment.get(variable) or None, ENVIRONMENT),
+            ((name in SECRETS and credential(variable, environment)) or None, CREDENTIAL),
             (file.get(variable) or None, display(path)),
             (DEFAULTS.get(name), DEFAULT),
         )

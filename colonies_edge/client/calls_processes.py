@@ -59,8 +59,12 @@ class ProcessCalls(Calls):
             raise UsageError("submit takes a whole spec or a function with its arguments, not both")
         return await self.submit_func_spec(spec)
 
-    async def submit_func_spec(self, spec: FunctionSpec | Mapping[str, Any]) -> Process:
-        return decode(Process, await self.call(SubmitFuncSpec(spec=complete(spec, self.colonyname))))
+    async def submit_func_spec(
+        self, spec: FunctionSpec | Mapping[str, Any], *, inputs: Sequence[Any] = (), msgid: str = ""
+    ) -> Process:
+        """`inputs` is what parents would have given it: only this kind of coordinator takes them."""
+        message = SubmitFuncSpec(spec=complete(spec, self.colonyname), in_=tuple(inputs))
+        return decode(Process, await self.call(message, msgid=msgid))
 
     # Reading and removing
 
@@ -78,6 +82,12 @@ class ProcessCalls(Calls):
             label=label,
             initiator=initiator,
         )
+        return self.many(Process, await self.call(message))
+
+    async def get_processes_ended(self, after: str, count: int = 100, *, state: int = ANY_STATE) -> list[Process]:
+        """What ended after the process that the cursor names (`"0:"`, then `end in ns:process id`), oldest end first.
+        Only this kind of coordinator knows it."""
+        message = GetProcesses(colonyname=self.colonyname, count=count, state=state, endedafter=after)
         return self.many(Process, await self.call(message))
 
     async def get_process_hist(self, state: State, seconds: int, *, executorid: str = "") -> list[Process]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -26,13 +26,14 @@ from colonies_edge.client.watching import Watching
 from colonies_edge.client.watching_graphs import GraphWatching
 from colonies_edge.client.workflow import AsyncRun, start
 from colonies_edge.crypto.identity import Signer
-from colonies_edge.protocol.errors import NoConnection
+from colonies_edge.protocol.errors import NoConnection, UsageError
 from colonies_edge.protocol.limits import MESSAGE_BYTES_CEILING
 from colonies_edge.protocol.messages import Message, encode_message
 from colonies_edge.protocol.model import Process, ProcessGraph, State
 from colonies_edge.protocol.status import OFFLINE, CoordinatorStatus
 from colonies_edge.protocol.topics import Topics
 from colonies_edge.transports.admission import password_of
+from colonies_edge.transports.calling import Caller
 from colonies_edge.transports.mqtt import MqttLink
 from colonies_edge.transports.mqtt_rpc import RpcCaller
 from colonies_edge.transports.mqtt_socket import BrokerUrl, Tls
@@ -58,8 +59,16 @@ class Endpoint:
     token: str = ""  # of somebody who enrols: the broker does not know him yet
     patience_s: float = PATIENCE_S  # how long opening tries before it gives up
 
-    def link(self, signer: Signer, clock: PartyClock) -> MqttLink:
-        """A connection to be, as `signer`: with the password of the address, else with a signed one."""
+    @property
+    def over_http(self) -> bool:
+        """A Colonies server, or a coordinator's gateway: `mqtt` is then its address, `http://` or `https://`."""
+        return self.mqtt.startswith(("http://", "https://"))
+
+    def __str__(self) -> str:
+        return self.mqtt if self.over_http else str(BrokerUrl.parse(self.mqtt))
+
+    def link(self, signer: Callable[[], Signer], clock: PartyClock) -> MqttLink:
+        """A connection to be, as whoever `signer` is then: with the password of the address, else with a signed one."""
         url = BrokerUrl.parse(self.mqtt)
         if url.username:
             return MqttLink(
@@ -68,11 +77,11 @@ class Endpoint:
         link: MqttLink
 
         def password() -> str:
-            return password_of(signer, link.client_id, self.serverid, clock.now_ms(), self.token)
+            return password_of(signer(), link.client_id, self.serverid, clock.now_ms(), self.token)
 
         link = MqttLink(
             self.mqtt,
-            username=signer.identity,
+            username=signer().identity,
             password=password,
             tls=self.tls,
             patience_s=self.patience_s,
@@ -99,21 +108,13 @@ class AsyncClient(MemberCalls, ProcessCalls, FileCalls, WorkflowCalls, ScheduleC
     ) -> None:
         self.colonyname = colonyname
         self.identity = signer.identity
+        self._signer = signer
         self.endpoint = endpoint
         self.clock = PartyClock()
-        self.link: Link = link or endpoint.link(signer, self.clock)
         self._timeout_s = timeout_s
         self._pins = Pins(endpoint.pins) if endpoint.pins is not None else None
-        self.caller = RpcCaller(
-            self.link,
-            Topics(endpoint.topic_root),
-            signer,
-            colony=colonyname,
-            serverid=endpoint.serverid,
-            learn=self._learn,
-            clock=self.clock,
-            executor=executor,
-        )
+        self._link = link
+        self.caller = self._over_http(signer) if endpoint.over_http else self._over_mqtt(signer, executor)
         self._watching = Watching(self)
         self._graphs = GraphWatching(self)
         self._channels = Channels(self)
@@ -121,10 +122,48 @@ class AsyncClient(MemberCalls, ProcessCalls, FileCalls, WorkflowCalls, ScheduleC
         self.caller.on_status.append(self._on_status)
         for listening in (self._watching, self._graphs, self._channels):
             self.caller.on_event.append(listening.on_event)
-            self.link.on_connect.append(listening.renew)
+            self.caller.on_connect.append(listening.renew)
         self.caller.on_epoch.append(self._on_epoch)
 
+    def _over_mqtt(self, signer: Signer, executor: bool) -> Caller:
+        self._link = self._link or self.endpoint.link(lambda: self._signer, self.clock)
+        return RpcCaller(
+            self._link,
+            Topics(self.endpoint.topic_root),
+            signer,
+            colony=self.colonyname,
+            serverid=self.endpoint.serverid,
+            learn=self._learn,
+            clock=self.clock,
+            executor=executor,
+        )
+
+    def _over_http(self, signer: Signer) -> Caller:
+        from colonies_edge.transports.http_caller import HttpCaller  # its libraries are an extra that most do without
+
+        return HttpCaller(
+            self.endpoint.mqtt,
+            signer,
+            colony=self.colonyname,
+            serverid=self.endpoint.serverid,
+            clock=self.clock,
+            tls=self.endpoint.tls,
+            patience_s=self.endpoint.patience_s,
+        )
+
     # -- the connection
+
+    @property
+    def link(self) -> Link:
+        """The connection to the broker. Raises UsageError over HTTP, which has none that lasts."""
+        if self._link is None:
+            raise UsageError(f"{self.endpoint} is spoken to over HTTP: there is no connection to a broker")
+        return self._link
+
+    @property
+    def honours_msgids(self) -> bool:
+        """Is the same call, sent again, one call there?"""
+        return self.caller.honours_msgids
 
     @property
     def serverid(self) -> str:
@@ -139,6 +178,9 @@ class AsyncClient(MemberCalls, ProcessCalls, FileCalls, WorkflowCalls, ScheduleC
     async def open(self) -> None:
         """Connect, and find the coordinator. Raises NoConnection, with a line that says what to do."""
         await self.caller.open()
+        if self.endpoint.over_http:  # whoever answered is there; nothing is heard of a coordinator between answers
+            self._online.set()
+            return
         try:
             await asyncio.wait_for(self._online.wait(), min(STATUS_S, self.endpoint.patience_s))
         except asyncio.TimeoutError:
@@ -147,6 +189,21 @@ class AsyncClient(MemberCalls, ProcessCalls, FileCalls, WorkflowCalls, ScheduleC
 
     async def close(self) -> None:
         await self.caller.close()
+
+    def become(self, signer: Signer) -> None:
+        """The coordinator knows us under another key now: connect again with it. Calls that wait are signed anew."""
+        own_login = bool(BrokerUrl.parse(self.endpoint.mqtt).username)
+        if isinstance(self.link, MqttLink) and not own_login:
+            self.link.username = signer.identity
+        self._signer = signer
+        self.identity = signer.identity
+        assert isinstance(self.caller, RpcCaller), "asked for the link before"
+        self.caller.become(signer)
+
+    def introduce(self, executorname: str, executortype: str) -> None:
+        """What an executor's presence says beside its identity, for people who look at topics."""
+        if isinstance(self.caller, RpcCaller):
+            self.caller.shown_as = executorname, executortype
 
     async def __aenter__(self) -> AsyncClient:
         try:
@@ -189,7 +246,7 @@ class AsyncClient(MemberCalls, ProcessCalls, FileCalls, WorkflowCalls, ScheduleC
     def _why_nobody_answers(self) -> str:
         if self._changed is not None:
             return str(self._changed)
-        where = f"at {BrokerUrl.parse(self.endpoint.mqtt)}"
+        where = f"at {self.endpoint}"
         if self.caller.status is not None:
             return f"the coordinator {where} has stopped: start it again, or wait until it is back"
         if self.endpoint.serverid and self.caller.dropped["status of another coordinator"]:
@@ -242,9 +299,9 @@ class AsyncClient(MemberCalls, ProcessCalls, FileCalls, WorkflowCalls, ScheduleC
         """The process when it has come to an end, whichever. Raises WaitTimeout."""
         return await self._watching.wait(process, timeout_s)
 
-    async def submit_func_spec(self, spec: Any) -> Process:
+    async def submit_func_spec(self, spec: Any, *, inputs: Sequence[Any] = (), msgid: str = "") -> Process:
         mark = self._watching.mark()
-        process = await super().submit_func_spec(spec)
+        process = await super().submit_func_spec(spec, inputs=inputs, msgid=msgid)
         self._watching.submitted(process, mark)
         return process
 

@@ -1,6 +1,7 @@
 """Founding, showing and removing colonies (`protocol-core.md` 3.2)."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from colonies_edge.engine import lifecycle
@@ -11,6 +12,7 @@ from colonies_edge.engine.statistics import of_colony
 from colonies_edge.engine.step import Handler, Step
 from colonies_edge.engine.views import echo
 from colonies_edge.protocol.errors import BadRequest
+from colonies_edge.protocol.limits import PACE_MINUTES_MAX
 from colonies_edge.protocol.messages import (
     AddColony,
     ChangeColonyId,
@@ -66,6 +68,7 @@ def remove_colony(step: Step, message: RemoveColony) -> dict[str, Any]:
     draft.instruct("archive", "", Purge(colonyname=name, state=ANY_STATE, graphs=True))
     draft.drop("tallies", name)
     draft.drop("colonies", name)
+    step.then.append(lambda: step.live.pace.forget(name))
     return {}
 
 
@@ -81,7 +84,13 @@ def get_colony(step: Step, message: GetColony) -> Colony:
 
 def get_colony_stats(step: Step, message: GetColonyStats) -> Statistics:
     """The counters of one colony."""
-    return of_colony(step.tables, step.colony)
+    statistics = of_colony(step.tables, step.colony)
+    if not message.minutes:
+        return statistics
+    if not 0 < message.minutes <= PACE_MINUTES_MAX:
+        raise BadRequest(f"Failed to get colony statistics, minutes must be between 1 and {PACE_MINUTES_MAX}")
+    ended, failed = step.live.pace.latest(step.colony, message.minutes, step.now)
+    return replace(statistics, endedperminute=ended, failedperminute=failed)
 
 
 def change_colony_id(step: Step, message: ChangeColonyId) -> Any:

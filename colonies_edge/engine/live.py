@@ -5,6 +5,7 @@ from collections import deque
 from colonies_edge.engine.channel_index import OPEN
 from colonies_edge.engine.leases import Leases
 from colonies_edge.engine.offers import Offers
+from colonies_edge.engine.pace import Pace
 from colonies_edge.engine.ports import NO_SHELF, Settings, Shelf
 from colonies_edge.engine.rates import Rates
 from colonies_edge.engine.rows import ProcessRow
@@ -36,6 +37,7 @@ class Live:
         self.waiting = Waiting(tables.processes)
         self.offers = Offers(tables)
         self.leases = Leases(self.timers)
+        self.pace = Pace()
         self.subscriptions = Subscriptions(self.timers)
         self.passed: dict[str, dict[str, int]] = {}  # executor id -> process id -> steady time until it is passed over
         self.alive_at: dict[str, int] = {}  # executor id -> steady time of its last message of any kind
@@ -84,6 +86,8 @@ class Live:
             return
         self.changed.append(row)
         self._set_deadline(row)
+        if row.state not in OPEN:
+            self.pace.count(row)
         if row.processgraphid:
             self.graph_moves.append(row)
 

@@ -154,6 +154,10 @@ class Offers:
         """How many long polls wait."""
         return len(self._polls)
 
+    def present(self) -> set[str]:
+        """Executors that are ready for work, or wait for some."""
+        return self._offers.keys() | {poll.seeker.executorid for poll in self._polls.values()}
+
     # Who could take this process?
 
     def executors_for(self, row: ProcessRow) -> Iterator[str]:

@@ -76,9 +76,21 @@ class History(Protocol):
         """Up to `count` workflows in that state, latest `submissiontime` first."""
 
     def newest(
-        self, colony: str, state: int, count: int, *, executortype: str = "", label: str = "", initiatorname: str = ""
+        self,
+        colony: str,
+        state: int,
+        count: int,
+        *,
+        executortype: str = "",
+        label: str = "",
+        initiatorname: str = "",
+        before: tuple[int, str] | None = None,
     ) -> Sequence[ProcessRow]:
-        """Up to `count` processes in that state, latest `endtime` first; empty filters do not filter."""
+        """Up to `count` processes in that state, latest (`endtime`, `processid`) first, and only those below `before`
+        if it is given; empty filters do not filter."""
+
+    def ended_after(self, colony: str, state: int, endtime: int, processid: str, count: int) -> Sequence[ProcessRow]:
+        """Up to `count` processes in that state that ended later, or then with a greater id: in that order."""
 
     def submitted_since(self, colony: str, state: int, since_ns: int, executorid: str = "") -> Sequence[ProcessRow]:
         """Processes in that state submitted at or after `since_ns`, oldest first; `executorid` "" means anybody's."""

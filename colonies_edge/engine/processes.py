@@ -1,10 +1,12 @@
 """Submitting, reading, closing, cancelling and removing processes (`protocol-core.md` 4)."""
 
 from collections.abc import Iterator, Mapping
-from itertools import islice
+from dataclasses import replace
+from itertools import dropwhile, islice
 from typing import Any
 
 from colonies_edge.engine import lifecycle, workflows_views
+from colonies_edge.engine.ended import ended_after
 from colonies_edge.engine.functions import count_success
 from colonies_edge.engine.lifecycle import SECOND
 from colonies_edge.engine.membership import initiator_name
@@ -12,8 +14,10 @@ from colonies_edge.engine.rows import ProcessRow, Purge
 from colonies_edge.engine.step import Handler, ProcessView, Step
 from colonies_edge.engine.tallies import FINISHED
 from colonies_edge.engine.views import process_value
+from colonies_edge.engine.waiting import rank
+from colonies_edge.protocol.codec import dump_json
 from colonies_edge.protocol.errors import BadRequest, Conflict, Forbidden
-from colonies_edge.protocol.limits import COUNT_MAX
+from colonies_edge.protocol.limits import COUNT_MAX, INPUT_BYTES_MAX
 from colonies_edge.protocol.messages import (
     CancelProcess,
     CloseFailed,
@@ -38,8 +42,16 @@ def submit(step: Step, message: SubmitFuncSpec) -> ProcessView:
         known = step.history.process(processid)
     if known is None:
         assert message.spec is not None  # access control refused it
-        step.draft.put("processes", processid, new_process(step, processid, normalised(message.spec)))
+        row = new_process(step, processid, normalised(message.spec))
+        step.draft.put("processes", processid, replace(row, in_=_bounded(message.in_)) if message.in_ else row)
     return ProcessView(processid)
+
+
+def _bounded(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    size = len(dump_json(list(inputs)).encode("utf-8", "replace"))
+    if size > INPUT_BYTES_MAX:
+        raise BadRequest(f"Failed to submit process, its inputs have {size} bytes, the limit is {INPUT_BYTES_MAX}")
+    return inputs
 
 
 def new_process(step: Step, processid: str, spec: FunctionSpec) -> ProcessRow:
@@ -71,22 +83,56 @@ def get_processes(step: Step, message: GetProcesses) -> list[Any]:
         raise BadRequest("Count must not be negative")
     if message.processgraphid:
         return _nodes(step, message)
+    if message.endedafter:
+        return ended_after(step, message)
     if message.state not in set(State):
         raise BadRequest("Failed to get processes, invalid msg.State")
     _require_initiator(step, message.initiator)
-    rows = list(islice(_listed(step, State(message.state), message), message.count))
+    after = _last_of_page_before(step, message.after)
     if State(message.state) in FINISHED:
-        rows += step.history.newest(
-            step.colony,
-            message.state,
-            message.count,
-            executortype=message.executortype,
-            label=message.label,
-            initiatorname=message.initiator,
-        )
-        # Workflows leave memory as a whole, so what is in the archive is not always older than what is in memory.
-        rows = sorted(rows, key=lambda row: row.endtime, reverse=True)[: message.count]
+        rows = _newest(step, message, after)
+    else:
+        rows = list(islice(_listed(step, State(message.state), message, after), message.count))
     return [process_value(step.tables, row) for row in rows]
+
+
+def _last_of_page_before(step: Step, processid: str) -> ProcessRow | None:
+    """The process after which a page begins. It may have moved on since, to another state or into the archive."""
+    if not processid:
+        return None
+    row = step.process(processid)
+    if row is None or row.colonyname != step.colony:
+        raise BadRequest(f"Failed to get processes, {processid} is not there any more: begin with the first page")
+    return row
+
+
+def _newest(step: Step, message: GetProcesses, after: ProcessRow | None) -> list[ProcessRow]:
+    """A page of those that ended, the latest first, from memory and archive as if they were one.
+
+    Workflows leave memory as a whole, so what is in the archive is not always older than what is in memory.
+    """
+    before = _end(after) if after is not None else None
+    ids = reversed(step.tables.ids_in_state(step.colony, State(message.state)))
+    rows: list[ProcessRow] = []
+    for row in (step.tables.processes[key] for key in ids):
+        if len(rows) >= message.count and row.endtime < rows[-1].endtime:
+            break  # whole groups of one end time, as a cancelled workflow leaves them: their order is that of the ids
+        if _passes(row, message) and (before is None or _end(row) < before):
+            rows.append(row)
+    rows += step.history.newest(
+        step.colony,
+        message.state,
+        message.count,
+        executortype=message.executortype,
+        label=message.label,
+        initiatorname=message.initiator,
+        before=before,
+    )
+    return sorted(rows, key=_end, reverse=True)[: message.count]
+
+
+def _end(row: ProcessRow) -> tuple[int, str]:
+    return (row.endtime, row.processid)
 
 
 def _nodes(step: Step, message: GetProcesses) -> list[Any]:
@@ -96,11 +142,10 @@ def _nodes(step: Step, message: GetProcesses) -> list[Any]:
     graph = step.graph(message.processgraphid)
     if graph is None or graph.colonyname != step.colony:
         raise BadRequest(f"Failed to get processes, colony <{step.colony}> has no workflow {message.processgraphid}")
-    rows = (
-        row
-        for row in workflows_views.rows_of(step, graph).values()
-        if message.state in (ANY_STATE, row.state) and _passes(row, message)
-    )
+    rows = iter(workflows_views.rows_of(step, graph).values())
+    if message.after and all(row.processid != message.after for row in rows):  # else it goes on where that stopped
+        raise BadRequest(f"Failed to get processes, {message.after} is no process of this workflow")
+    rows = (row for row in rows if message.state in (ANY_STATE, row.state) and _passes(row, message))
     return [process_value(step.tables, row) for row in islice(rows, message.count)]
 
 
@@ -111,16 +156,25 @@ def _require_initiator(step: Step, name: str) -> None:
         raise BadRequest(f"User {name} does not exist")
 
 
-def _listed(step: Step, state: State, message: GetProcesses) -> Iterator[ProcessRow]:
-    ids = step.tables.ids_in_state(step.colony, state)
+def _listed(step: Step, state: State, message: GetProcesses, after: ProcessRow | None) -> Iterator[ProcessRow]:
+    """Those that wait, next to be served first, or run, the oldest first."""
     rows: Iterator[ProcessRow]
     if state is State.WAITING:
         rows = step.live.waiting.in_rank(step.colony)
-    elif state is State.RUNNING:
-        rows = (step.tables.processes[key] for key in ids)
+        if after is not None:
+            rows = (row for row in rows if rank(row) > rank(after))
     else:
-        rows = (step.tables.processes[key] for key in reversed(ids))
+        rows = (step.tables.processes[key] for key in step.tables.ids_in_state(step.colony, state))
+        if after is not None:
+            rows = _running_after(rows, after)
     return (row for row in rows if _passes(row, message))
+
+
+def _running_after(rows: Iterator[ProcessRow], after: ProcessRow) -> Iterator[ProcessRow]:
+    """What follows `after`; once that has ended, what began at its time or later: rather shown twice than never."""
+    if after.state is not State.RUNNING:
+        return (row for row in rows if row.starttime >= after.starttime)
+    return islice(dropwhile(lambda row: row.processid != after.processid, rows), 1, None)
 
 
 def _passes(row: ProcessRow, message: GetProcesses) -> bool:

@@ -71,13 +71,12 @@ def _named_by_crons(step: Step) -> set[str]:
 
 
 def _forget_processes(step: Step, before: int, room: _Room) -> bool:
+    """All in memory are looked at, some thousands: one that is closed again ends later, and keeps its place."""
     tables = step.tables
     for (_, state), ids in tables.in_state.items():
         for key in ids if state is State.SUCCESS else ():
             row = tables.processes[key]
-            if row.endtime >= before:
-                break  # they are in the order of their ends
-            if not row.processgraphid:
+            if row.endtime < before and not row.processgraphid:
                 if not room.take(1):
                     return True
                 step.draft.drop("processes", key)

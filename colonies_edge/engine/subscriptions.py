@@ -16,7 +16,7 @@ class Subscription:
     route: Route
     msgid: str
     states: frozenset[int]
-    topic: tuple[str, ...]  # ("process", id), ("processes", colony, executor type) or ("channel", process id, name)
+    topic: tuple[str, ...]  # ("process", id), ("processes", colony, executor type or ""), ("channel", process id, name)
     until: int  # steady ns
     sent: int = 0
 
@@ -87,10 +87,19 @@ class Subscriptions:
 
     def concerning(self, row: ProcessRow) -> Iterator[Subscription]:
         """Who wants to hear that this process is in its state now."""
-        for topic in (("process", row.processid), ("processes", row.colonyname, row.spec.conditions.executortype)):
+        for topic in _topics(row):
             for key in self._by_topic.get(topic, ()):
                 if int(row.state) in self._all[key].states:
                     yield self._all[key]
+
+
+def _topics(row: ProcessRow) -> Iterator[tuple[str, ...]]:
+    yield ("process", row.processid)
+    yield ("processes", row.colonyname, "")
+    if row.spec.conditions.executortype:
+        yield ("processes", row.colonyname, row.spec.conditions.executortype)
+    if row.processgraphid:
+        yield ("nodes", row.processgraphid)
 
 
 def _discard(index: dict[Any, dict[str, None]], at: Any, key: str) -> None:

@@ -1,5 +1,6 @@
 """From rows to what replies show."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -68,10 +69,11 @@ def attribute(row: ProcessRow, attr: Attr) -> Attribute:
     )
 
 
-def executor(tables: Tables, row: Executor) -> Executor:
-    """An executor with when it was last heard from; until then, what its registration said of that."""
-    heard = tables.heard.get(row.executorid)
-    return replace(row, lastheardfromtime=heard) if heard is not None else row
+def executor(tables: Tables, row: Executor, present: Collection[str]) -> Executor:
+    """An executor with when it was last heard from (until then, what its registration said of that), and whether it is
+    among those that are there now."""
+    heard = tables.heard.get(row.executorid, row.lastheardfromtime)
+    return replace(row, lastheardfromtime=heard, online=row.executorid in present)
 
 
 def echo(step: Step) -> Any:

@@ -30,8 +30,17 @@ def subscribe_process(step: Step, message: SubscribeProcess) -> dict[str, Any]:
 
 
 def subscribe_processes(step: Step, message: SubscribeProcesses) -> dict[str, Any]:
-    """Hear of every process of an executor type in the colony that enters a state."""
-    subscription = _subscription(step, message, ("processes", step.colony, message.executortype))
+    """Hear of every process of an executor type in the colony that enters a state; of every type when it is empty, or
+    of the processes of one workflow."""
+    topic: tuple[str, ...] = ("processes", step.colony, message.executortype)
+    if message.processgraphid:
+        graph = step.graph(message.processgraphid)
+        if graph is None or graph.colonyname != step.colony:
+            raise BadRequest(
+                f"Failed to subscribe to processes, colony <{step.colony}> has no workflow {message.processgraphid}"
+            )
+        topic = ("nodes", graph.processgraphid)
+    subscription = _subscription(step, message, topic)
     step.then.append(lambda: step.live.subscriptions.add(subscription))
     return {}
 

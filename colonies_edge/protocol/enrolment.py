@@ -1,4 +1,4 @@
-"""The token with which a device enrols itself: what a colony's owner signed, in one line of text (`PROTOCOL.md` 13)."""
+"""The token with which a device enrols itself: what a colony's owner signed, in one line of text (`PROTOCOL.md` 14)."""
 
 import base64
 import binascii

@@ -22,6 +22,7 @@ MSGID_MAX = 64  # long enough for a SHA3-256 in hex; every remembered answer kee
 COUNT_MAX = 100  # upstream's limit for lists of processes; 100 processes stay below MESSAGE_BYTES_MAX as a rule
 LOG_COUNT_MAX = 500  # upstream's limit for lines of a log
 SEARCH_COUNT_MAX = 100  # upstream's limit for lines found by searchlogsmsg
+PACE_MINUTES_MAX = 180  # of the counts per minute: three hours are what fits into the width of a page
 SEARCH_DAYS_MAX = 30  # upstream's limit for how far back a search goes
 PRIORITY_MAX = 50_000  # upstream's; 50,000 days of head start still fit the 64 bits of prioritytime
 GRAPH_NODES_MAX = 20_000  # processes of one workflow: showing, cancelling or archiving it walks over all in one step
@@ -132,3 +133,13 @@ RETENTION_BATCH = 512  # processes, and lines of logs, that one look removes: on
 RETENTION_PAUSE_S = 0.25  # between two batches when there is more: everybody else gets a word in
 RETENTION_S_MAX = 3_155_760_000  # a hundred years: further back there is no time stamp
 FINISHED_KEEP_S = 3_600  # waiting clients read their result within the hour from memory; later reads use the archive
+
+# --- the bridge ------------------------------------------------------------------------------------------------------
+BRIDGE_WAITING = 256  # items of one rule on their way at a time, unless configured; what is more waits at its source
+BRIDGE_WAITING_MAX = CAPACITY_MAX  # what a rule may be set to: each is a row in memory and on disk, up to a message
+BRIDGE_RATE = 500  # items per second that are submitted each way, unless configured: a backlog floods no line
+BRIDGE_POLLS_MAX = 8  # assigns of one rule at a time while there is work: over 50 ms of line that is 160 items/s
+BRIDGE_POLL_S = 30  # one long poll: twenty per sweep of silent executors, and shorter than most proxies' patience
+BRIDGE_HISTORY_WINDOW = 64  # records on their way at a time; what is more waits in the edge's archive
+BRIDGE_RULES_MAX = 64  # each is an identity with connections of its own on one side or both
+BRIDGE_FILES_EVERY_S = 300  # between two looks at a label unless configured: each lists both sides

@@ -1,4 +1,4 @@
-"""Messages with which devices enrol themselves, and with which owners look after tokens (`PROTOCOL.md` 13)."""
+"""Messages with which devices enrol themselves, and with which owners look after tokens (`PROTOCOL.md` 14)."""
 
 from dataclasses import dataclass, field
 from typing import ClassVar

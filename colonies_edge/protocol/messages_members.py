@@ -90,11 +90,12 @@ class GetColony(Stamp):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetColonyStats(Stamp):
-    """Counts of one colony."""
+    """Counts of one colony; with `minutes` (ours) also how many processes ended in each of the last so many."""
 
     msgtype: ClassVar[str] = "getcolonystatsmsg"
     failure: ClassVar[str] = "Failed to get colony statistics"
     colonyname: str = ""
+    minutes: int = field(default=0, metadata=OMIT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,12 +10,13 @@ from colonies_edge.protocol.model import OMIT, Attribute, FunctionSpec
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmitFuncSpec(Stamp):
-    """Run this."""
+    """Run this. `in` is what a parent would have given it: a bridge brings the inputs of a workflow elsewhere."""
 
     msgtype: ClassVar[str] = "submitfuncspecmsg"
     failure: ClassVar[str] = "Failed to submit process"
     mismatch: ClassVar[str] = "Failed to submit process spec"
     spec: FunctionSpec | None = None
+    in_: tuple[Any, ...] = field(default=(), metadata=OMIT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +42,9 @@ class GetProcess(Stamp):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetProcesses(Stamp):
-    """Processes in one state."""
+    """Processes in one state; `after` (ours), a process's id, asks for the page that follows it. With `endedafter`
+    (ours; "0:", later the end in ns, a colon and the id of the last one) those that have ended, by their end, oldest
+    first; a state of -1 means every end."""
 
     msgtype: ClassVar[str] = "getprocessesmsg"
     failure: ClassVar[str] = "Failed to get processes"
@@ -52,6 +55,8 @@ class GetProcesses(Stamp):
     label: str = ""
     initiator: str = ""
     processgraphid: str = field(default="", metadata=OMIT)
+    after: str = field(default="", metadata=OMIT)
+    endedafter: str = field(default="", metadata=OMIT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,7 +243,7 @@ class SubscribeProcess(Stamp):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscribeProcesses(Stamp):
-    """Tell me when any process of an executor type does."""
+    """Tell me when any process of an executor type does; an empty one, or a workflow (ours), means any of those."""
 
     msgtype: ClassVar[str] = "subscribeprocessesmsg"
     failure: ClassVar[str] = "Failed to subscribe to processes"
@@ -247,6 +252,7 @@ class SubscribeProcesses(Stamp):
     state: int = 0
     timeout: int = 0
     states: tuple[int, ...] = field(default=(), metadata=OMIT)
+    processgraphid: str = field(default="", metadata=OMIT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

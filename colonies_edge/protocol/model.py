@@ -286,7 +286,11 @@ class LogEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statistics:
-    """Counts of a colony, or of the whole server."""
+    """Counts of a colony, or of the whole server.
+
+    The last two are ours, and there when they were asked for: processes that ended, and those of them that failed, in
+    each of the latest minutes; the last number is the minute that has just begun.
+    """
 
     colonies: int = 0
     executors: int = 0
@@ -302,3 +306,5 @@ class Statistics:
     successfulworkflows: int = 0
     failedworkflows: int = 0
     cancelledworkflows: int = 0
+    endedperminute: tuple[int, ...] = field(default=(), metadata=OMIT)
+    failedperminute: tuple[int, ...] = field(default=(), metadata=OMIT)

@@ -59,7 +59,10 @@ class Allocations:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Executor:
-    """An executor as registered. `state` is a plain number: requests may carry any, and theirs is ignored."""
+    """An executor as registered. `state` is a plain number: requests may carry any, and theirs is ignored.
+
+    `online` is ours: it is connected and ready for work, or waits for some in a long poll.
+    """
 
     executorid: str = ""
     executortype: str = ""
@@ -74,6 +77,7 @@ class Executor:
     allocations: Allocations = field(default_factory=Allocations)
     blueprintid: str = field(default="", metadata=OMIT)
     blueprintgen: int = field(default=0, metadata=OMIT)
+    online: bool = field(default=False, metadata=OMIT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

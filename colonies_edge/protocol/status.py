@@ -7,6 +7,7 @@ from colonies_edge.crypto.identity import BadSignature, Signer, recover
 from colonies_edge.protocol.codec import decode, dump_json, encode, parse_json
 from colonies_edge.protocol.errors import BadRequest, Forbidden
 from colonies_edge.protocol.limits import MESSAGE_BYTES_MAX
+from colonies_edge.protocol.model import OMIT
 from colonies_edge.protocol.topics import COORDINATOR, VERSION, party_of
 
 ONLINE = "online"
@@ -16,7 +17,8 @@ OFFLINE = "offline"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Presence:
     """An executor is there, or was. `conn` tells the will of an old connection from that of the present one. Name and
-    type are for people who look at topics; what counts is what the coordinator knows of the executor."""
+    type are for people who look at topics; what counts is what the coordinator knows of the executor. A bridge adds how
+    it is: its lines, and what waits for them."""
 
     executorid: str = ""
     executorname: str = ""
@@ -25,6 +27,7 @@ class Presence:
     state: str = OFFLINE
     conn: str = ""
     ts: int = 0
+    bridge: dict[str, Any] = field(default_factory=dict, metadata=OMIT)
 
     @property
     def signed_by(self) -> str:

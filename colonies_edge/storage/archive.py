@@ -216,16 +216,35 @@ class Archive:
         return self._rows(GraphRow, self._file.read(NEWEST, (self._known(colony), state, count)))
 
     def newest(
-        self, colony: str, state: int, count: int, *, executortype: str = "", label: str = "", initiatorname: str = ""
+        self,
+        colony: str,
+        state: int,
+        count: int,
+        *,
+        executortype: str = "",
+        label: str = "",
+        initiatorname: str = "",
+        before: tuple[int, str] | None = None,
     ) -> Sequence[ProcessRow]:
         where, values = ["colony = ?", "state = ?"], [self._known(colony), state]
         for column, name in (("executortype", executortype), ("label", label), ("initiator", initiatorname)):
             if name:
                 where.append(f"{column} = ?")
                 values.append(self._known(name))
+        if before is not None:
+            where.append("endtime <= ? AND (endtime < ? OR short < ?)")
+            values += [before[0], before[0], short(before[1])]
         found = self._file.read(
-            f"SELECT format, row FROM processes WHERE {' AND '.join(where)} ORDER BY endtime DESC, number DESC LIMIT ?",
+            f"SELECT format, row FROM processes WHERE {' AND '.join(where)} ORDER BY endtime DESC, short DESC LIMIT ?",
             (*values, count),
+        )
+        return self._rows(ProcessRow, found)
+
+    def ended_after(self, colony: str, state: int, endtime: int, processid: str, count: int) -> Sequence[ProcessRow]:
+        found = self._file.read(
+            "SELECT format, row FROM processes WHERE colony = ? AND state = ? AND endtime >= ? "
+            "AND (endtime > ? OR short > ?) ORDER BY endtime, short, number LIMIT ?",
+            (self._known(colony), state, endtime, endtime, short(processid) if processid else -1, count),
         )
         return self._rows(ProcessRow, found)
 

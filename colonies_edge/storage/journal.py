@@ -181,7 +181,7 @@ class Journal:
         found.segments.append((path, walk.end))
         self.grown_bytes += walk.end
         sound = not walk.problem
-        if sound or (is_last and _is_torn(rest)):
+        if sound or (is_last and is_torn(rest)):
             if not sound:
                 kept = self._quarantine.keep(f"{path.name}.{walk.end}.torn", rest)
                 self._files.truncate(path, walk.end)
@@ -328,7 +328,7 @@ class _Failing:
             self._journal.refusal = str(error) or repr(error)
 
 
-def _is_torn(rest: bytes) -> bool:
+def is_torn(rest: bytes) -> bool:
     """Did a power cut leave this, or was it sound once?
 
     What was never synced may end anywhere or hold blocks of zeros; a later line that was written after a sync proves

@@ -71,17 +71,34 @@ class MemoryHistory:
         return sorted(found, key=lambda row: row.submissiontime, reverse=True)[:count]
 
     def newest(
-        self, colony: str, state: int, count: int, *, executortype: str = "", label: str = "", initiatorname: str = ""
+        self,
+        colony: str,
+        state: int,
+        count: int,
+        *,
+        executortype: str = "",
+        label: str = "",
+        initiatorname: str = "",
+        before: tuple[int, str] | None = None,
     ) -> Sequence[ProcessRow]:
         found = [
             row
-            for row in reversed(self.processes.values())
+            for row in self.processes.values()
             if (row.colonyname, row.state) == (colony, state)
             and executortype in ("", row.spec.conditions.executortype)
             and label in ("", row.spec.label)
             and initiatorname in ("", row.initiatorname)
+            and (before is None or (row.endtime, row.processid) < before)
         ]
-        return sorted(found, key=lambda row: row.endtime, reverse=True)[:count]
+        return sorted(found, key=lambda row: (row.endtime, row.processid), reverse=True)[:count]
+
+    def ended_after(self, colony: str, state: int, endtime: int, processid: str, count: int) -> Sequence[ProcessRow]:
+        found = [
+            row
+            for row in self.processes.values()
+            if (row.colonyname, row.state) == (colony, state) and (row.endtime, row.processid) > (endtime, processid)
+        ]
+        return sorted(found, key=lambda row: (row.endtime, row.processid))[:count]
 
     def submitted_since(self, colony: str, state: int, since_ns: int, executorid: str = "") -> Sequence[ProcessRow]:
         found = [

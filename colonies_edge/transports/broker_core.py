@@ -13,10 +13,11 @@ import logging
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from amqtt.adapters import StreamReaderAdapter, StreamWriterAdapter
 from amqtt.broker import Broker, Server
-from amqtt.contexts import BrokerConfig, ListenerConfig, ListenerType
+from amqtt.contexts import BrokerConfig, ListenerConfig
 from amqtt.errors import AMQTTError, CodecError, MQTTError, NoDataError
 from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
 from amqtt.session import Session
@@ -32,6 +33,8 @@ from colonies_edge.transports.router import Message, Router
 
 _log = logging.getLogger(__name__)
 
+# A Pi Zero under load needs two seconds, and a bad radio link some round trips of a second each.
+HANDSHAKE_S = 10.0
 # From accepting a connection to its CONNECT packet; a TLS handshake of a Pi Zero is done before it starts.
 CONNECT_S = 10.0
 
@@ -93,9 +96,15 @@ class Core(Broker):
             files = CertificateFiles(wanted.certfile, wanted.keyfile, clients=wanted.cafile, demanded=demanded)
             context = files.context
         name = f"{wanted.host}:{wanted.port}:{len(self._servers)}"
-        kind = ListenerType("tcp")
-        instance = await self._create_server_instance(name, kind, wanted.host, wanted.port, context)
-        assert isinstance(instance, asyncio.Server)
+        instance = await asyncio.start_server(
+            partial(self.stream_connected, listener_name=name),
+            wanted.host,
+            wanted.port,
+            reuse_address=True,
+            ssl=context,
+            # amqtt leaves asyncio's minute: so long could anybody hold a socket by saying nothing.
+            ssl_handshake_timeout=HANDSHAKE_S if context is not None else None,
+        )
         self._servers[name] = Server(name, instance)
         port: int = instance.sockets[0].getsockname()[1]
         return port

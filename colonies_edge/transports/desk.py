@@ -18,10 +18,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """What a GET shows."""
+    """What a GET shows. `gzipped` is the same body for those who accept that, if there is one."""
 
     content_type: str
     body: bytes
+    gzipped: bytes = b""
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -49,11 +50,12 @@ class Listener(Protocol):
 class Desk(Protocol):
     """Who answers. All methods are called from one loop and do not wait."""
 
-    def ask(self, body: bytes) -> asyncio.Future[Answer]:
-        """One request. The future is cancelled by the gateway when the caller goes away."""
+    def ask(self, body: bytes, at_home: bool = False) -> asyncio.Future[Answer]:
+        """One request. The future is cancelled by the gateway when the caller goes away. `at_home`: a program of this
+        machine asked, or a page of this gateway in a browser of this machine, and nobody through a proxy."""
         ...
 
-    def listen(self, say: Callable[[bytes], None], close: Callable[[], None]) -> Listener:
+    def listen(self, say: Callable[[bytes], None], close: Callable[[], None], at_home: bool = False) -> Listener:
         """A websocket was opened: `say` sends a frame, `close` ends it properly after what was said."""
         ...
 

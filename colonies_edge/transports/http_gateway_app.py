@@ -17,6 +17,7 @@ from colonies_edge.protocol.limits import WEBSOCKET_BACKLOG_MAX
 from colonies_edge.transports.desk import Desk, Shown
 
 _TEXT = "text/plain; charset=utf-8"
+_FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")  # what proxies add
 _DONE = 1000  # close code of an ordinary end
 _NOBODY_READS = 1013  # close code "try again later": the client does not take its events as fast as they come
 _NOT_UNDERSTOOD = 1008  # close code of a frame that is no request
@@ -64,10 +65,30 @@ class _Preflight:
 def _is_local(scope: Scope) -> bool:
     """Does the caller run on this machine? A proxy here makes everybody local: let it ask for less."""
     client = scope.get("client")
+    return client is not None and _is_loopback(client[0])
+
+
+def _is_loopback(address: str) -> bool:
     try:
-        return client is not None and ipaddress.ip_address(client[0]).is_loopback
+        return ipaddress.ip_address(address).is_loopback
     except ValueError:
         return False
+
+
+def is_at_home(scope: Scope) -> bool:
+    """Did a program of this machine ask, or a page of this gateway in a browser here?
+
+    Not a page from elsewhere that runs in that browser (its origin is another), not one that a name server leads here
+    under its own name (the host is another), and nobody whom a proxy here speaks for.
+    """
+    headers = Headers(scope=scope)
+    host = headers.get("host", "")
+    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+    if not _is_local(scope) or any(one in headers for one in _FORWARDED):
+        return False
+    if name != "localhost" and not _is_loopback(name.removeprefix("[").removesuffix("]")):
+        return False
+    return headers.get("origin", "") in ("", f"http://{host}", f"https://{host}")
 
 
 class _Fixed:
@@ -91,12 +112,16 @@ class _Showing:
             await Response("Only for programs of this machine\n", 403, media_type="text/plain")(scope, receive, send)
             return
         page = self._shown.make()
-        headers = {**page.headers, "content-type": page.content_type}
+        asked, headers = Headers(scope=scope), {**page.headers, "content-type": page.content_type}
         etag = headers.get("etag")
-        if etag is not None and etag in Headers(scope=scope).get("if-none-match", ""):
+        if etag is not None and etag in asked.get("if-none-match", ""):
             await Response(status_code=304, headers=dict(page.headers))(scope, receive, send)
             return
-        await Response(page.body, page.status, headers=headers)(scope, receive, send)
+        body = page.body
+        if page.gzipped and "gzip" in asked.get("accept-encoding", ""):
+            body = page.gzipped
+            headers["content-encoding"] = "gzip"
+        await Response(body, page.status, headers=headers)(scope, receive, send)
 
 
 class _Api:
@@ -110,7 +135,7 @@ class _Api:
         body = await self._body(receive)
         if body is None:
             return
-        waiter = self._desk.ask(body)
+        waiter = self._desk.ask(body, is_at_home(scope))
         if not waiter.done():
             leaving = asyncio.ensure_future(receive())  # returns when the caller goes away
             try:
@@ -158,7 +183,7 @@ class _Pubsub:
             if outgoing.qsize() > WEBSOCKET_BACKLOG_MAX:
                 sender.cancel()
 
-        listener = self._desk.listen(say, lambda: outgoing.put_nowait(None))
+        listener = self._desk.listen(say, lambda: outgoing.put_nowait(None), is_at_home(scope))
         sender = asyncio.create_task(_send_all(socket, outgoing, text))
         hearer = asyncio.create_task(_hear_all(socket, listener.hear, text))
         try:

@@ -88,7 +88,7 @@ class MqttLink(LinkBase):
     ) -> None:
         super().__init__(client_id or f"ce-{new_conn()}", payload_bytes_max=payload_bytes_max)
         self.url = BrokerUrl.parse(url)
-        self._username = username or self.url.username
+        self.username = username or self.url.username  # of the next connection
         self._password = password or (lambda: self.url.password)
         self._tls = (tls or Tls()).context() if self.url.tls else None
         self._keepalive_s = keepalive_s
@@ -271,8 +271,8 @@ class MqttLink(LinkBase):
             self._client.will_clear()
         else:
             self._client.will_set(will[0], will[1], qos=1, retain=will[2])
-        if self._username:
-            self._client.username_pw_set(self._username, self._password())
+        if self.username:
+            self._client.username_pw_set(self.username, self._password())
         loop = asyncio.get_running_loop()
         self._answer = loop.create_future()
         self._socket = self._client.prepared = sock

@@ -57,6 +57,8 @@ class RpcCaller:
         self.epoch = ""
         self.shown_as = ("", "")  # name and type in an executor's presence
         self.dropped: Counter[str] = Counter()
+        self.honours_msgids = True  # only coordinators of this kind speak MQTT
+        self._about_bridge: dict[str, Any] = {}
         self.clock = clock or PartyClock()
         self.link = link
         self._topics = topics
@@ -80,6 +82,32 @@ class RpcCaller:
             ASSIGN: self._on_pushed,
         }
 
+    @property
+    def identity(self) -> str:
+        return self._signer.identity
+
+    def become(self, signer: Signer) -> None:
+        """Go on as the holder of another key, on a new connection."""
+        if self._executor and self.link.connected:
+            with contextlib.suppress(LinkFull, NoConnection):
+                self._say_presence(OFFLINE)
+        self._signer = signer
+        self._sealer = Sealer(signer, self.clock)
+        for call in self._calls.values():
+            call.sealed = None
+        with contextlib.suppress(NoConnection):
+            self.link.reconnect()
+
+    @property
+    def on_connect(self) -> list[Callable[[], None]]:
+        """The link has another connection, and is subscribed again."""
+        return self.link.on_connect
+
+    @property
+    def on_disconnect(self) -> list[Callable[[str], None]]:
+        """The link has lost its connection, with the reason, and goes on trying."""
+        return self.link.on_disconnect
+
     # -- opening and closing
 
     async def open(self) -> None:
@@ -94,11 +122,11 @@ class RpcCaller:
         await self._subscribe(*self._first_filters())
 
     def _first_filters(self) -> tuple[Filter, ...]:
-        colony, identity = self._colony, self._signer.identity
+        colony = self._colony
         self._colonies = {NO_COLONY, colony} - {""}
         assigned: tuple[Filter, ...] = ()
         if self._executor:
-            assigned = (self._topics.executor_filters(identity, "unused-conn", colony)[0],)
+            assigned = (lambda _conn: self._topics.format(Topic(colony=colony, party=self.identity, channel=ASSIGN)),)
         conns = [filter_ for below in sorted(self._colonies) for filter_ in self._conn_filters(below)]
         return (self._topics.coordinator_status(), *assigned, *conns)
 
@@ -116,6 +144,9 @@ class RpcCaller:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
+    async def greet(self) -> None:
+        """Its status says what it is."""
+
     def presence(self, state: str) -> Will:
         """This connection's signed presence: topic, body, and that it is retained."""
         identity = self._signer.identity
@@ -128,8 +159,16 @@ class RpcCaller:
             state=state,
             conn=self.link.conn,
             ts=self.clock.now_ms(),
+            bridge=self._about_bridge if state == ONLINE else {},
         )
         return self._topics.format(topic), seal_status(body, self._topics.signed_form(topic), self._signer), True
+
+    def show_bridge(self, value: dict[str, Any]) -> None:
+        """Say in this executor's retained presence how the bridge is that it belongs to."""
+        self._about_bridge = value
+        if self.link.connected:
+            with contextlib.suppress(LinkFull, NoConnection):
+                self._say_presence(ONLINE)
 
     def _say_presence(self, state: str) -> None:
         topic, body, retain = self.presence(state)
@@ -250,8 +289,9 @@ class RpcCaller:
         """Replies and events below one colony, on whatever connection this is by then."""
 
         def of(channel: str) -> Filter:
-            party = self._signer.identity
-            return lambda conn: self._topics.format(Topic(colony=colony, party=party, channel=channel, conn=conn))
+            return lambda conn: self._topics.format(
+                Topic(colony=colony, party=self.identity, channel=channel, conn=conn)
+            )
 
         return of(REPLY), of(EVENT)
 

@@ -230,13 +230,3 @@ def no_answer(url: BrokerUrl, sock: BufferedSocket | None) -> NoConnection:
 def no_answer_yet(url: BrokerUrl) -> NoConnection:
     """A broker without TLS waits for the rest of what it takes for a packet, and says nothing."""
     return NoConnection("no answer yet" + ("; if it serves no TLS, the address begins with mqtt://" if url.tls else ""))
-
-
-async def certificate_ends_s(url: BrokerUrl, tls: Tls) -> float | None:
-    """When the broker's certificate ends, in Unix seconds; None when nobody checks it. Raises OSError, NoConnection."""
-    sock = await connect(url.host, url.port, tls.context())
-    try:
-        found = sock.getpeercert() if isinstance(sock, ssl.SSLSocket) else None
-    finally:
-        sock.close()
-    return ssl.cert_time_to_seconds(str(found["notAfter"])) if found else None

@@ -133,12 +133,13 @@ def test_a_person_is_told_what_to_type_next(tmp_path: Path) -> None:
     http_port = free_port()
     dev = typed(tmp_path, "dev", "--port", "0", "--http-port", str(http_port))
     assert dev.stderr is not None
-    said = [dev.stderr.readline() for _ in range(5)]
+    said = [dev.stderr.readline() for _ in range(6)]
     dev.send_signal(signal.SIGINT)
     out, rest = dev.communicate()
     assert (out, rest, dev.returncode) == ("", "", 0)
     assert f"http://127.0.0.1:{http_port}" in said[1]
-    assert said[3:] == [
+    assert said[2].startswith(f"The dashboard: http://127.0.0.1:{http_port}/#key=")
+    assert said[4:] == [
         "  colonies-edge executor os start --name testexecutor --executortype cli\n",
         "  colonies-edge function submit --spec sayhello.json --wait --out\n",
     ]

@@ -81,7 +81,7 @@ def started(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str, Path]]
         text=True,
     )
     assert process.stderr is not None
-    lines = [process.stderr.readline() for _ in range(2)]
+    lines = [process.stderr.readline() for _ in range(3)]
     yield process, lines[1], tmp_path / "d" / "tls" / "ca.crt"
     if process.poll() is None:
         process.kill()

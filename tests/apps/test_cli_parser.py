@@ -35,6 +35,9 @@ executor chid --executorid {ID} --prvkey k
 executor ls --full --all --type t --location l -f x --prvkey k
 executor ls --filter x
 executor get --name x --prvkey k
+bridge start --config f --mqtt m --serverid i --topic-root r --colonyname c --data d --colonyprvkey k
+bridge status --config f --data d --json
+coordinator start --bridge bridge.toml
 executor os start --name x --executortype t --capacity 2 --allow a,b --workdir w --data d
 function register --name x --func f --prvkey k
 function remove --functionid {ID} --prvkey k
@@ -154,7 +157,7 @@ config
 version
 dev --port 1 --data d
 demo
-doctor
+doctor --data d --fix
 status --watch 5 --prvkey k
 status --watch
 coordinator start --mqtt mqtt://h:1 --data d
@@ -165,11 +168,21 @@ monitor start --listen 127.0.0.1:9 --interval 5 --serverprvkey k
 completion bash
 completion zsh
 completion fish
+coordinator check --data d
+install coordinator --broker embedded --listen 127.0.0.1:1 --http off --tls --dry-run --root r --service-manager none
+install executor --mqtt mqtt://h --colonyname c --executortype t --name n --capacity 2 --allow a,b --location l
+install bridge --config f --program p --python q
+upgrade f --within 5 --one-way --dry-run --root r
+uninstall coordinator --purge --yes --dry-run
 ledger verify --data d
+executor revoke --name e --executorid {ID} --broker-config d --colonyprvkey k
+executor rotate-key --name e --executortype t --data d --next-mqtt mqtts://u:p@h --next-cert c --next-key k
 enrol ce1.a.b.c --name camera-1 --location attic --data d --mqtt mqtts://u:p@h --no-wait --start --capacity 2
 enrol token --executortype camera --name camera-* --expires 12h --uses 3 --approve --qr --address mqtt://pi:1883
 enrol ls --colonyprvkey k
 enrol revoke abc --colonyprvkey k
+security encrypt --data d a.key b.key
+security decrypt --data d a.key
 tls init --data d --host pi.local --host 10.0.0.5
 tls server --data d pi.local 10.0.0.5
 tls client --data d --identity {ID} camera-1

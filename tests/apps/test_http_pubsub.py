@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,29 @@ class Socket:
         with pytest.raises(ConnectionClosed) as closed:
             self.connection.recv(PATIENCE_S)
         return closed.value.rcvd.code if closed.value.rcvd is not None else None
+
+
+def test_who_asks_for_it_is_told_when_a_subscription_has_begun(colony: HttpColony) -> None:
+    stamp = {"msgid": "a-msgid-of-mine-1", "ts": time.time_ns() // 1_000_000}
+    fields = {"colonyname": "lab", "executortype": "cli", "states": [0], "timeout": PATIENCE_S}
+    with Socket(colony) as socket:
+        socket.subscribe(colony.me, "subscribeprocessesmsg", **fields, **stamp, confirm=True)
+        found, value = socket.frame()
+        assert (found["payloadtype"], found["error"], value) == (
+            "subscribeprocessesmsg",
+            False,
+            {"msgid": stamp["msgid"]},
+        )
+        submitted = colony.submit()
+        assert socket.event()["processid"] == submitted["processid"]
+
+
+def test_what_is_refused_is_not_confirmed(colony: HttpColony) -> None:
+    stamp = {"msgid": "a-msgid-of-mine-2", "ts": time.time_ns() // 1_000_000}
+    with Socket(colony) as socket:
+        socket.process(STRANGER, colony.submit()["processid"], 0, **stamp, confirm=True)
+        found, value = socket.frame()
+        assert (found["error"], value["status"]) == (True, 403)
 
 
 def test_the_life_of_a_process_is_told_as_it_is_stored(colony: HttpColony) -> None:

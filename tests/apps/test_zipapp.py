@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import os
 import re
@@ -14,9 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import tomli
 from packaging.requirements import Requirement
 
 from build_zipapp import EXECUTOR_ONLY, FULL, KINDS, VENDOR, Edition, archives, read_lock
+from colonies_edge.apps.dashboard import pages
 
 ROOT = Path(__file__).resolve().parents[2]
 # What amqtt declares and its broker does not need; nobody finds them where only a .pyz and Python are.
@@ -105,6 +106,20 @@ def test_it_is_a_program_by_itself(built: Built) -> None:
     assert re.fullmatch(r"colonies-edge \d+\.\d+\.\d+\n", said.stdout)
 
 
+def test_the_dashboard_is_served_from_inside_the_file(built: Built) -> None:
+    if built.edition is EXECUTOR_ONLY:
+        assert not [name for name in built.names if "dashboard" in name]
+        return
+    code = (
+        "import sys, hashlib; sys.path.insert(0, sys.argv[1]); from colonies_edge.apps.dashboard import pages\n"
+        "for path, page in pages().items(): print(path, hashlib.sha256(page.make().body).hexdigest())"
+    )
+    said = run("-c", code, built.path, cwd=built.path.parent)
+    assert said.returncode == 0, said.stderr
+    inside = dict(line.split() for line in said.stdout.splitlines())
+    assert inside == {path: hashlib.sha256(page.make().body).hexdigest() for path, page in pages().items()}
+
+
 def test_an_old_python_is_told_what_is_needed_instead_of_a_syntax_error(built: Built) -> None:
     code = "import runpy, sys; sys.version_info = (3, 9, 2); runpy.run_path(sys.argv[1], run_name='__main__')"
     said = run("-c", code, built.path)
@@ -167,7 +182,25 @@ def test_the_executors_file_says_where_an_absent_command_is(tmp_path: Path) -> N
 def test_modules_are_found_after_the_working_directory_has_changed(built: Built) -> None:
     with zipfile.ZipFile(built.path) as archive:
         start = archive.read("__main__.py").decode()
-    assert start.index("abspath") < start.index("from colonies_edge")
+    assert start.index("realpath") < start.index("from colonies_edge")
+
+
+def test_a_program_started_by_a_link_keeps_to_its_file_when_the_link_changes(built: Built, tmp_path: Path) -> None:
+    """As an upgrade changes it, under programs that go on for a while and load what they need next."""
+    link, other = tmp_path / "current", tmp_path / "other.pyz"
+    other.write_bytes(b"no zip")
+    link.symlink_to(built.path)
+    program = (
+        "import os, sys; path = sys.path[0] = sys.argv[1]; sys.argv = ['x', '--version']\n"
+        "import zipfile; start = zipfile.ZipFile(path).read('__main__.py').decode()\n"
+        "try: exec(start)\n"
+        "except SystemExit: pass\n"
+        "os.unlink(path); os.symlink(os.path.join(os.path.dirname(path), 'other.pyz'), path)\n"
+        "import colonies_edge.apps.cli.main, colonies_edge.client.client\n"
+    )
+    done = run("-c", program, link)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    assert done.stdout.startswith("colonies-edge ")
 
 
 def test_the_vendor_folder_holds_exactly_what_the_lock_names() -> None:
@@ -176,11 +209,11 @@ def test_the_vendor_folder_holds_exactly_what_the_lock_names() -> None:
 
 
 def test_pins_are_versions_that_the_package_accepts() -> None:
-    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    found = re.search(r"^dependencies = (\[.*\])$", text, re.MULTILINE)
-    assert found is not None
+    project = tomli.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
     pins = {pinned.name: pinned.version for pinned in read_lock((VENDOR / "vendored.txt").read_text(encoding="utf-8"))}
-    for requirement in map(Requirement, ast.literal_eval(found[1])):
+    carried = [*project["dependencies"], *extras["http"], *extras["bridge"], *extras["qr"]]
+    for requirement in map(Requirement, carried):
         assert requirement.specifier.contains(pins[requirement.name]), f"{requirement} against {pins[requirement.name]}"
 
 

@@ -178,3 +178,16 @@ def test_a_workflow_larger_than_a_batch_goes_whole(monkeypatch: pytest.MonkeyPat
     Graph(bench, CHAIN).run("abc")
     bench.sleep(HOUR + 121)
     assert stats(bench) == {} and not bench.engine.tables.processes
+
+
+def test_what_was_closed_again_counts_from_then_and_hides_nobody() -> None:
+    bench = kept()
+    first, second = done(bench), done(bench)
+    bench.sleep(HOUR / 2)
+    bench.do("worker", "closesuccessfulmsg", processid=first)
+    bench.sleep(HOUR / 2 + 121)
+    assert (is_there(bench, first), is_there(bench, second)) == (True, False)
+    bench.sleep(1)
+    bench.retire()
+    bench.sleep(HOUR / 2)
+    assert stats(bench) == {}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import getpass
 import json
+import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,10 +15,11 @@ import pytest
 from colonies_edge.apps.broker_config import Account, Plan, url_of, write_mosquitto
 from colonies_edge.apps.cli import main
 from colonies_edge.apps.config import VARIABLES
+from colonies_edge.apps.coordinator import serving
 from colonies_edge.apps.coordinator.run import Options, coordinating
 from colonies_edge.apps.coordinator.serving import ServerTls
 from colonies_edge.apps.executor import Executor
-from colonies_edge.apps.tls_folder import TlsFolder
+from colonies_edge.apps.tls_folder import RENEW_DAYS_LEFT, TlsFolder
 from colonies_edge.client.client import AsyncClient, Endpoint
 from colonies_edge.crypto.identity import Signer, new_private_key
 from colonies_edge.transports.mqtt_socket import Tls
@@ -68,7 +71,7 @@ def test_the_doctor_looks_at_the_certificate(
 ) -> None:
     assert run(lab, monkeypatch, "doctor", "--json") == 0
     findings = {finding["about"]: finding for finding in json.loads(capsys.readouterr().out)["findings"]}
-    assert findings["TLS"]["sentence"] == "the broker's certificate is believed, and valid for 364 days"
+    assert re.fullmatch(r"TLSv1\.[23]; the broker's certificate ends in 36[45] days", findings["TLS"]["sentence"])
 
 
 def test_what_tls_refuses_is_one_line_with_a_remedy(
@@ -253,3 +256,24 @@ def test_a_job_runs_over_a_mosquitto_on_the_production_files_signed_by_our_autho
 
     with Mosquitto(port=site.port, config=site.config):
         asyncio.run(scene())
+
+
+def test_a_running_coordinator_renews_its_certificate_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "RENEW_EVERY_S", 0.05)
+    with LiveColony(tmp_path, server_tls=ServerTls()) as lab:
+        folder = TlsFolder(lab.folder / "coordinator" / "tls")
+        soon = Issuer(tmp_path, "soon")
+        soon.authority = folder.authority()
+        ending = soon.server("ending", "localhost", "soon-over.example", days=RENEW_DAYS_LEFT)
+        for path, source in zip((folder.server_key, folder.server_crt), reversed(ending), strict=True):
+            beside = path.with_suffix(".beside")
+            beside.write_bytes(source.read_bytes())
+            os.replace(beside, path)
+        port = int(lab.url.rpartition(":")[2])
+        while folder.facts(folder.server_crt).days_left(SystemClock().wall_ns()) <= RENEW_DAYS_LEFT:
+            asyncio.run(asyncio.sleep(0.05))
+        assert "soon-over.example" in asyncio.run(shown(port, folder.ca_crt)), "for the same hosts, and shown at once"
+        with lab.client() as client:
+            assert client.get_colony().name == "lab"

@@ -142,6 +142,7 @@ class Auditor:
         first = self._judge_repeat(key, message, reply, status, epoch)
         if first and not status:
             self._world.inspector.planning.learn(message, reply.value)
+            self._world.inspector.chatting.learn(key[0], message)
             self._learn(reply, message, fresh)
 
     def _judge_repeat(
@@ -282,12 +283,14 @@ class Auditor:
     def compare(self, shell: Shell) -> None:
         """Nothing that was said is contradicted by what the engine knows."""
         self._world.inspector.planning.compare(shell)
+        self._world.inspector.chatting.compare(shell)
         tables, history = shell.engine.tables, shell.history
         for processid, known in self.known.items():
             row = tables.processes.get(processid) or history.process(processid)
             where = f"process {processid[:8]}"
             if row is None:
-                if known.acknowledged and not (known.removal_asked or self.all_removal_asked):
+                gone = known.removal_asked or self.all_removal_asked or processid in self._world.inspector.leaving.gone
+                if known.acknowledged and not gone:
                     raise Violation(f"{where} was acknowledged, and is lost")
                 continue
             if known.removed:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from colonies_edge.engine.outcome import Outcome, Request
 from tests.simulation import recount
+from tests.simulation.chatting import Chatting
 from tests.simulation.disks import MemoryDisk
+from tests.simulation.leaving import Leaving
 from tests.simulation.listening import Listening
 from tests.simulation.matching import Matching
 from tests.simulation.network import Up
@@ -35,7 +37,9 @@ class Inspector:
         self._matching = Matching(world)
         self._transitions = Transitions(world)
         self._listening = Listening(world)
-        self.planning = Planning(world)
+        self.chatting = Chatting(world)
+        self.leaving = Leaving(world)
+        self.planning = Planning(world, self.leaving)
         self._committed: View | None = None
         self._shift = 0  # the coordinator's time minus true time, as of the last commit
         self.looks = 0
@@ -50,6 +54,8 @@ class Inspector:
         if isinstance(up, Request):
             self._judge_refusal(shell, up, outcome, old)
         started = self._transitions.step(up, outcome, old["processes"], shell.engine.tables.processes)
+        self.chatting.step(shell, up, outcome, old)
+        self.leaving.step(shell, up, outcome, old, now)
         self.planning.step(shell, up, outcome, old, self._transitions.moved)
         self._matching.step(shell, up, outcome, started)
         self._listening.step(up, outcome, old["processes"], shell.engine.tables.processes)
@@ -68,6 +74,7 @@ class Inspector:
         """All that was decided is on the disk."""
         self._committed = view_of(shell)
         self._transitions.committed()
+        self.leaving.committed()
         self.planning.committed()
         # Without a step that the engine was not told of: a crash before that makes it a step while nobody looked.
         self._shift = shell.clock.now_ns() - shell.clock._step - self._world.loop.now
@@ -87,6 +94,7 @@ class Inspector:
             self._world.auditor.compare(shell)
         if chance < 0.02:
             recount.tallies(shell.engine, shell.history)
+            self.leaving.look(shell)
             if isinstance(self._world.disk, MemoryDisk):
                 recount.replay(shell)
 
@@ -99,6 +107,7 @@ class Inspector:
         shift = shell.clock.now_ns() - self._world.loop.now
         self._transitions.restarted(shift > self._shift, tables.processes)
         self._matching.restarted()
+        self.leaving.restarted(shell)
         self.planning.restarted(shell, shift > self._shift)
         self._listening.restarted()
         self._world.auditor.shifted(shift - self._shift)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -51,6 +52,7 @@ class Party:
         self.running = True
         self.frozen_until = 0
         self.pending: dict[str, Call] = {}
+        self.said_to: dict[str, int] = {}  # process -> number of the last entry in its channel
         self.life = 0  # counts crashes: timers of an earlier life do nothing
         self._asked = 0
         self._conns = 0
@@ -151,6 +153,16 @@ class Party:
     def new_msgid(self) -> str:
         self._asked += 1
         return f"{self.name}-call-{self.life:03d}-{self._asked:06d}"
+
+    def words_for(self, processid: str) -> dict[str, Any]:
+        """Something for the process's channel, sometimes again under the same number, as after a crash."""
+        rng = self.world.rng
+        said = self.said_to.setdefault(processid, 0)
+        sequence = said if said and rng.random() < 0.3 else said + 1
+        self.said_to[processid] = sequence
+        payload = base64.b64encode(f"{self.name} {sequence}".encode()).decode()
+        message = {"msgtype": "channelappendmsg", "processid": processid, "name": "ctl", "sequence": sequence}
+        return {**message, "payload": payload}
 
     def call(self, message: dict[str, Any], done: Done | None = None, *, msgid: str = "") -> str:
         """Say it until it is answered."""

@@ -34,7 +34,9 @@ class Submitter(Party):
             self._about_one(self.world.rng.choice(self.mine), chance)
 
     def _about_one(self, processid: str, chance: float) -> None:
-        if chance < 0.80:
+        if chance < 0.77:
+            self._say(self.words_for(processid))
+        elif chance < 0.80:
             self._say({"msgtype": "cancelprocessmsg", "processid": processid})
         elif chance < 0.85:
             self._say({"msgtype": "removeprocessmsg", "processid": processid})
@@ -97,6 +99,7 @@ class Submitter(Party):
         limits = (5, 20, 60, 120) if kind in world.pulled_kinds else (-1, 0, 5, 60, 120)
         return {
             "funcname": "work",
+            "channels": ["ctl"] if rng.random() < 0.4 else [],
             "priority": rng.choice((0, 0, 0, 1, 5, -2)),
             "maxwaittime": rng.choice((-1, -1, 0, 30, 120, 600)),
             "maxexectime": rng.choice(limits),
@@ -124,7 +127,8 @@ class Owner(Party):
         elif chance < 0.97 or not self.world.plan.sweeping_removals:
             self.call({"msgtype": "getcolonystatsmsg", "colonyname": COLONY})
         else:
-            self.call({"msgtype": "removeallprocessesmsg", "colonyname": COLONY, "state": rng.choice((-1, 0, 2, 3, 4))})
+            msgtype = rng.choice(("removeallprocessesmsg", "removeallprocessgraphsmsg"))
+            self.call({"msgtype": msgtype, "colonyname": COLONY, "state": rng.choice((-1, 0, 2, 3, 4))})
 
     def _pause(self, paused: bool) -> None:
         self.paused = paused

@@ -22,6 +22,7 @@ class Planner(Submitter):
         super().__init__(world, name, kinds)
         self.graphs: list[str] = []
         self.generators: list[str] = []
+        self.crons: list[str] = []
         self._added = {"cron": 0, "generator": 0}
 
     def act(self) -> None:
@@ -32,9 +33,13 @@ class Planner(Submitter):
             self._say_again()
         elif chance < 0.22 and self.graphs:
             self._say({"msgtype": "cancelprocessgraphmsg", "processgraphid": self.world.rng.choice(self.graphs)})
-        elif chance < 0.32 and self._added["cron"] < CRONS_MAX:
+        elif chance < 0.26 and self.graphs:
+            self._say({"msgtype": "removeprocessgraphmsg", "processgraphid": self.world.rng.choice(self.graphs)})
+        elif chance < 0.31 and self.crons:
+            self._say({"msgtype": "runcronmsg", "cronid": self.world.rng.choice(self.crons)})
+        elif chance < 0.36 and self._added["cron"] < CRONS_MAX:
             self._add_cron()
-        elif chance < 0.42 and self._added["generator"] < GENERATORS_MAX:
+        elif chance < 0.44 and self._added["generator"] < GENERATORS_MAX:
             self._add_generator()
         elif chance < 0.72 and self.generators:
             for _ in range(self.world.rng.randint(1, 4)):
@@ -99,7 +104,14 @@ class Planner(Submitter):
             "waitforprevprocessgraph": rng.random() < 0.6,
             **times,
         }
-        self._say({"msgtype": "addcronmsg", "cron": cron})
+
+        def added(error: bool, value: Any) -> None:
+            if not error:
+                self.crons.append(value["cronid"])
+
+        msgid, message = self.new_msgid(), {"msgtype": "addcronmsg", "cron": cron}
+        self.said.append((self.world.loop.now, msgid, message))
+        self._call(message, msgid, PATIENCE_S, added)
 
     def _add_generator(self) -> None:
         rng = self.world.rng

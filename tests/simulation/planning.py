@@ -11,6 +11,7 @@ from colonies_edge.engine.outcome import Outcome, Request
 from colonies_edge.engine.rows import GraphRow, ProcessRow
 from colonies_edge.engine.rows_schedule import CronRow
 from colonies_edge.protocol.model import State
+from tests.simulation.leaving import Leaving
 from tests.simulation.loop import SECOND
 from tests.simulation.network import Up
 from tests.simulation.violation import Violation
@@ -34,13 +35,16 @@ class Words:
     crons: dict[str, None] = field(default_factory=dict)
     generators: dict[str, None] = field(default_factory=dict)
     args: dict[str, str] = field(default_factory=dict)  # argument -> generator
+    children: dict[str, str] = field(default_factory=dict)  # process that was added -> graph
+    removed: dict[str, None] = field(default_factory=dict)
 
 
 class Planning:
     """Judges what starts by itself, and what waits for something else."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, leaving: Leaving) -> None:
         self._world = world
+        self._leaving = leaving
         self.words = Words()
         self._nodes: dict[str, list[str]] = {}  # graph -> its processes
         self._args: dict[str, tuple[str, tuple[str, ...]]] = {}  # graph -> generator, arguments that started it
@@ -67,6 +71,10 @@ class Planning:
             words.generators[value["generatorid"]] = None
         elif msgtype == "packgeneratormsg":
             words.args[message["arg"]] = message["generatorid"]
+        elif msgtype == "addchildmsg" and value:
+            words.children[value["processid"]] = value["processgraphid"]
+        elif msgtype == "removeprocessgraphmsg":
+            words.removed[message["processgraphid"]] = None
 
     def committed(self) -> None:
         self._kept = dict(self._ran)
@@ -76,12 +84,16 @@ class Planning:
         tables, now = shell.engine.tables, self._world.loop.now
         self._ran = {} if shifted else {key: at for key, at in self._kept.items() if self._ran.get(key) == at}
         self._since = dict.fromkeys(tables.schedule.crons, now)
-        self._args = {key: what for key, what in self._args.items() if self._graph(shell, key) is not None}
+        self._args = {key: what for key, what in self._args.items() if self._is_known(shell, key)}
         self._queues = {key: [row.arg for _, row in tables.schedule.queue(key)] for key in tables.schedule.generators}
         self._nodes = {}
         for row in tables.processes.values():
             if row.processgraphid:
                 self._nodes.setdefault(row.processgraphid, []).append(row.processid)
+
+    def _is_known(self, shell: Shell, graphid: str) -> bool:
+        """It is there, or was there and rightly removed."""
+        return graphid in self._leaving.gone or self._graph(shell, graphid) is not None
 
     @staticmethod
     def _graph(shell: Shell, graphid: str) -> GraphRow | None:
@@ -100,10 +112,15 @@ class Planning:
                 births = touched.setdefault(after.processgraphid, [])
                 if before is None:
                     births.append(after)
+                elif before.parents != after.parents and not _is(up, "addchildmsg"):
+                    raise Violation(f"process {after.processid[:8]} got other parents by {up}")
                 if after.state is State.RUNNING and (before is None or before.attempt != after.attempt):
                     self._judge_start(shell, after)
         for graphid, births in touched.items():
-            if births:
+            if births and _is(up, "addchildmsg"):
+                assert isinstance(up, Request)
+                self._judge_child(up, births, old, tables.processes)
+            elif births:
                 self._judge_birth(shell, up, graphid, births, old)
         for graphid, graph in tables.graphs.items():
             if graphid in touched or old["graphs"].get(graphid) is not graph:
@@ -111,6 +128,7 @@ class Planning:
         if old["crons"] or tables.schedule.crons:
             for cronid, cron in tables.schedule.crons.items():
                 self._judge_cron(shell, up, old["crons"].get(cronid), cron)
+                self._judge_order(shell, up, outcome, old, cron)
         for generatorid in tables.schedule.generators:
             queue = [row.arg for _, row in tables.schedule.queue(generatorid)]
             if queue != self._queues.get(generatorid, []):
@@ -145,6 +163,27 @@ class Planning:
         found = {row.spec.nodename: [names[key] for key in row.parents] for row in births}
         if found != wanted:
             raise Violation(f"{where} has {found}, and {wanted} was asked for")
+
+    def _judge_child(self, up: Request, births: list[ProcessRow], old: View, new: dict[str, ProcessRow]) -> None:
+        """Below a process that its caller runs; those that waited for that one wait for the new one if it was asked."""
+        (row,) = births
+        parent: ProcessRow = old["processes"][up.value["parentprocessid"]]
+        where = f"child {row.processid[:8]} of {parent.processid[:8]}"
+        if parent.state is not State.RUNNING or parent.assignedexecutorid != up.caller:
+            raise Violation(f"{where} was added by {self._world.who(up.caller)}, its parent is {parent.state.name}")
+        if row.parents != (parent.processid,) or row.processgraphid != parent.processgraphid:
+            raise Violation(f"{where} is below {row.parents} of workflow {row.processgraphid[:8]}")
+        self._nodes[row.processgraphid].append(row.processid)
+        for key in self._nodes[row.processgraphid]:
+            before = old["processes"].get(key)
+            if before is None:
+                continue
+            wanted = before.parents
+            if up.value.get("insert") and parent.processid in wanted:
+                wanted = (*(one for one in wanted if one != parent.processid), row.processid)
+            if new[key].parents != wanted:
+                raise Violation(f"{where} left {key[:8]} below {new[key].parents}, and {wanted} is right")
+        self._world.auditor.counts["children"] += 1
 
     def _spec_of(self, shell: Shell, up: Up | None, graphid: str, births: list[ProcessRow], old: View) -> Any:
         """Who started this workflow, and what for."""
@@ -214,6 +253,22 @@ class Planning:
                 raise Violation(f"{where} ran twice for the same time: {before.lastrun}, {after.lastrun}")
         self._ran[cronid] = self._since[cronid] = now
 
+    def _judge_order(self, shell: Shell, up: Up | None, outcome: Outcome, old: View, after: CronRow) -> None:
+        """Only time starts a cron, or who asks for it; and then it starts, unless it must wait."""
+        before: CronRow | None = old["crons"].get(after.cronid)
+        if before is None or up is None:
+            return
+        ran = after.runs != before.runs
+        asked = _is(up, "runcronmsg") and isinstance(up, Request) and up.value["cronid"] == after.cronid
+        if ran and not asked:
+            raise Violation(f"cron {after.name} ran by {up}")
+        if asked and not ran and outcome.records and not outcome.replies[0].error:
+            waits = after.waitforprevprocessgraph and self._open_runs(shell, after)
+            if not waits:
+                raise Violation(f"cron {after.name} was told to run, and did not")
+            return
+        self._world.auditor.counts["crons told to run"] += asked
+
     def _open_runs(self, shell: Shell, cron: CronRow) -> int:
         graphs = shell.engine.tables.graphs
         runs = [graphs[key].state for key in self._of_cron.get(cron.cronid, ()) if key in graphs]
@@ -242,14 +297,22 @@ class Planning:
         tables, words = shell.engine.tables, self.words
         for graphid, size in words.graphs.items():
             graph = tables.graphs.get(graphid)
-            if graph is None and shell.history.graph(graphid) is None:
+            if not self._is_known(shell, graphid):
                 raise Violation(f"workflow {graphid[:8]} was acknowledged, and is lost")
-            if graph is not None and len(self._nodes.get(graphid, ())) != size:
+            if graph is not None and len(self._nodes.get(graphid, ())) < size:
                 raise Violation(f"workflow {graphid[:8]} has lost some of its {size} processes")
         for graphid in words.cancelled:
             row = self._graph(shell, graphid)
+            if row is None and graphid in self._leaving.gone:
+                continue
             if row is None or row.state not in (State.CANCELLED, State.FAILED):
                 raise Violation(f"workflow {graphid[:8]} was cancelled, and is {row}")
+        for graphid in words.removed:
+            if self._graph(shell, graphid) is not None:
+                raise Violation(f"workflow {graphid[:8]} was removed, and is back")
+        for processid, graphid in words.children.items():
+            if graphid in tables.graphs and processid not in tables.processes:
+                raise Violation(f"child {processid[:8]} was acknowledged, and is lost")
         for cronid in words.crons:
             if cronid not in tables.schedule.crons and cronid not in self._removing:
                 raise Violation(f"cron {cronid[:8]} was acknowledged, and is lost")
@@ -290,3 +353,7 @@ def period_s(cron: CronRow) -> int:
         return cron.interval
     seconds, minutes, *_ = cron.cronexpression.split()
     return int(seconds[2:]) if seconds != "0" else 60 * int(minutes[2:])
+
+
+def _is(up: Up | None, payloadtype: str) -> bool:
+    return isinstance(up, Request) and up.payloadtype == payloadtype

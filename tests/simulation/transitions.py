@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 ENDED = (State.SUCCESS, State.FAILED, State.CANCELLED)
-BEGUN_BY = ("submitfuncspecmsg", "submitworkflowspecmsg", "packgeneratormsg", "runcronmsg")
+BEGUN_BY = ("submitfuncspecmsg", "submitworkflowspecmsg", "packgeneratormsg", "runcronmsg", "addchildmsg")
 BY_OWNER = ("removeexecutormsg", "rejectexecutormsg", "addexecutormsg")
 Rows = dict[str, ProcessRow]
 
@@ -71,7 +71,7 @@ class Transitions:
                     started.append(after)
                     self._start(after)
         if len(old) + len(started) != len(new) or old.keys() != new.keys():
-            self._judge_removals(up, outcome, old, new)
+            self._judge_retirement(outcome, old, new)
         if fell:
             self._judge_falls(up, fell, new)
         return started
@@ -241,18 +241,15 @@ class Transitions:
                 return
         raise Violation(f"{moved} too early: it ran {(now - begun) / SECOND:.3f} s of {limit} s")
 
-    def _judge_removals(self, up: Up | None, outcome: Outcome, old: Rows, new: Rows) -> None:
+    @staticmethod
+    def _judge_retirement(outcome: Outcome, old: Rows, new: Rows) -> None:
+        """What is gone for good is judged elsewhere (`leaving`)."""
         writes = [write for record in outcome.records for write in record.writes]
         retired = {write.key for write in writes if write.kind is Kind.RETIRE}
         for processid in [key for key in old if key not in new]:
-            row, kind = old[processid], self._type(up)
-            if processid in retired:
-                if row.state not in ENDED:
-                    raise Violation(f"process {processid[:8]} went to the archive while {row.state.name}")
-            elif kind == "removeallprocessesmsg" or (kind == "removeprocessmsg" and row.state is not State.RUNNING):
-                continue
-            else:
-                raise Violation(f"process {processid[:8]} ({row.state.name}) vanished by {kind}")
+            row = old[processid]
+            if processid in retired and row.state not in ENDED:
+                raise Violation(f"process {processid[:8]} went to the archive while {row.state.name}")
 
     @staticmethod
     def _type(up: Up | None) -> str:

@@ -59,6 +59,31 @@ class Worker(Party):
             return rng.uniform(0.5, 4)
         return rng.choice((0.2, 3.0, rng.uniform(1, 30), rng.uniform(1, 30), rng.uniform(30, 200)))
 
+    def at_work(self, process: dict[str, Any]) -> None:
+        """It talks to whoever submitted it, and a node may find that there is more to do."""
+        rng = self.world.rng
+        if process["spec"].get("channels"):
+            for _ in range(rng.randint(0, 3)):
+                self.after(rng.uniform(0.05, 3), lambda: self.call(self.words_for(process["processid"])) and None)
+        if self.world.calm or not process.get("processgraphid") or rng.random() >= 0.15:
+            return
+        spec = {
+            "nodename": f"child {self.world.number()}",
+            "funcname": "work",
+            "maxwaittime": -1,
+            "maxexectime": 60,
+            "maxretries": 2,
+            "conditions": {"colonyname": COLONY, "executortype": self.kind},
+        }
+        message = {
+            "msgtype": "addchildmsg",
+            "processgraphid": process["processgraphid"],
+            "parentprocessid": process["processid"],
+            "spec": spec,
+            "insert": rng.random() < 0.5,
+        }
+        self.after(rng.uniform(0.05, 2), lambda: self.call(message) and None)
+
     def verdict(self, processid: str) -> dict[str, Any]:
         if self.world.rng.random() < 0.85:
             return {
@@ -205,6 +230,7 @@ class Pushed(Worker):
         lease_until = self.world.loop.now + int(down.value["leasems"]) * (SECOND // 1000)
         self.jobs[processid] = Job(attempt=attempt, lease_until=lease_until)
         self._beat_on()
+        self.at_work(down.value)
         self.after(self.work_s(), lambda: self._finish(processid, attempt))
 
     def _finish(self, processid: str, attempt: int) -> None:
@@ -255,6 +281,7 @@ class Pulling(Worker):
             self.call({"msgtype": "setoutputmsg", "processid": processid, "out": ["half"]})
         if self.world.rng.random() < 0.1:
             self.call({"msgtype": "addlogmsg", "processid": processid, "message": "at work"})
+        self.at_work(value)
         self.after(self.work_s(), lambda: self._close(processid))
 
     def _close(self, processid: str) -> None:

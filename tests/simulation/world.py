@@ -25,6 +25,8 @@ HOUR = 3600.0
 PEACE_S = 6 * HOUR  # within this everything that can end must have ended
 FOLDER_EVERY = 16  # each so many seeds one runs on real files
 PLANNED_EVERY = 2  # each so many seeds have somebody who plans
+FORGETFUL_EVERY = 4  # each so many seeds have a coordinator that does not keep everything
+RETENTION_S = 120.0
 LAST_ARRIVALS_S = 450.0  # above the longest delay that the weather has
 PLANS_RARER = 3.0  # a workflow is the work of many processes
 KINDS = ("cli", "gpu")
@@ -81,7 +83,11 @@ class World:
         self.digest = 0
         self._numbers = 0
         finished = self.rng.choice((5_000, 8))
-        self.settings = Settings(finished_in_memory_max=finished, finished_keep_s=self.rng.choice((3600.0, 60.0)))
+        self.settings = Settings(
+            finished_in_memory_max=finished,
+            finished_keep_s=self.rng.choice((3600.0, 60.0)),
+            retention_s=RETENTION_S if seed % FORGETFUL_EVERY == FORGETFUL_EVERY - 1 else None,
+        )
         self.auditor = Auditor(self)
         self.inspector = Inspector(self)
         self.broker = Broker(self.loop, self.rng)

@@ -202,6 +202,21 @@ def test_a_retired_process_is_in_history_and_its_row_not_in_the_journal(place: P
     assert store.history.process(identity(3)) is None
 
 
+def test_history_goes_on_below_an_end_also_among_those_that_ended_together(place: Place) -> None:
+    author, store = Author(), opened(place)
+    store.commit([author.retire(*range(1, 4))])
+    together = [finished(number, endtime=finished(2).endtime) for number in range(4, 8)]
+    writes = [
+        Write(table="processes", key=row.processid, kind=Kind.RETIRE, row=Archived(process=row)) for row in together
+    ]
+    store.commit([Record(time_ns=author.now, writes=tuple(writes))])
+    inorder = sorted([finished(1), finished(2), finished(3), *together], key=lambda r: (r.endtime, r.processid))[::-1]
+    found = list(store.history.newest("dev", State.SUCCESS, 2))
+    while page := store.history.newest("dev", State.SUCCESS, 2, before=(found[-1].endtime, found[-1].processid)):
+        found += page
+    assert found == inorder
+
+
 def test_history_is_found_by_attribute(place: Place) -> None:
     author, store = Author(), opened(place)
     store.commit([author.retire(1, 2)])

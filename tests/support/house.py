@@ -20,6 +20,7 @@ STRANGER = Signer("d6eb959e9aec2e6fdc44b5862b269e987b8a4d6f2baca542d8acaa97ee5e7
 TOPICS = Topics()
 NOW_MS = 1_790_000_000_000
 PATIENCE_S = 20
+TOKEN = "a token"  # with which strangers may enrol
 
 
 def topic(signer: Signer, channel: str, conn: str = "") -> str:
@@ -34,6 +35,7 @@ class House:
             serverid=SERVER.identity,
             knows=lambda identity: identity in (ANN.identity, BOB.identity),
             now_ms=lambda: NOW_MS,
+            enrols=lambda token: token == TOKEN,
         )
         self.broker = EmbeddedBroker(Listen(port=0), admit=checker.admit, confinement=TOPICS, **settings)
         self.links: list[MqttLink] = []
@@ -43,10 +45,16 @@ class House:
         return f"mqtt://127.0.0.1:{self.broker.ports[0]}"
 
     def link(
-        self, signer: Signer, client_id: str, *, now_ms: Callable[[], int] = lambda: NOW_MS, **more: Any
+        self,
+        signer: Signer,
+        client_id: str,
+        *,
+        now_ms: Callable[[], int] = lambda: NOW_MS,
+        token: str = "",
+        **more: Any,
     ) -> MqttLink:
         def password() -> str:
-            return password_of(signer, client_id, SERVER.identity, now_ms())
+            return password_of(signer, client_id, SERVER.identity, now_ms(), token)
 
         link = MqttLink(self.url, username=signer.identity, password=password, client_id=client_id, **more)
         self.links.append(link)

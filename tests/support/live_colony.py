@@ -45,6 +45,7 @@ class LiveColony:
         self.server_prvkey, self.colony_prvkey, self.prvkey = (new_private_key(entropy(32)) for _ in range(3))
         self.serverid = identity_of(self.server_prvkey)
         port = free_port()
+        self.embedded = not mqtt
         self.url = mqtt or (f"mqtts://localhost:{port}" if server_tls else f"mqtt://127.0.0.1:{port}")
         self.tls = Tls(cafile=str(folder / "coordinator" / "tls" / "ca.crt")) if server_tls else None
         self._options = Options(

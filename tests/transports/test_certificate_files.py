@@ -13,10 +13,17 @@ from pathlib import Path
 import pytest
 
 from colonies_edge.protocol.errors import UsageError
+from colonies_edge.transports import broker_core
+from colonies_edge.transports.admission import Access, Admission, Credentials
+from colonies_edge.transports.broker import EmbeddedBroker, Listen
 from colonies_edge.transports.certificate_files import CertificateFiles
 from tests.support.certificates import Issuer, needs_cryptography, shown
 
 pytestmark = needs_cryptography
+
+
+def nobody(_: Credentials) -> Admission:
+    return Admission(access=Access.REFUSED)
 
 
 @asynccontextmanager
@@ -138,3 +145,20 @@ def test_files_that_cannot_be_used_are_named(tmp_path: Path, certificate: str, k
     with pytest.raises(UsageError) as found:
         CertificateFiles(str(tmp_path / certificate), str(tmp_path / key))
     assert said in str(found.value) and "\n" not in str(found.value)
+
+
+def test_who_says_nothing_to_a_tls_port_does_not_keep_the_socket(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broker_core, "HANDSHAKE_S", 0.2)
+    crt, key = Issuer(tmp_path).server("server")
+
+    async def scene() -> None:
+        broker = EmbeddedBroker(Listen(port=0, certfile=str(crt), keyfile=str(key)), admit=nobody)
+        await broker.start()
+        reader, writer = await asyncio.open_connection("127.0.0.1", broker.ports[0])
+        assert await reader.read() == b"", "closed, without a word"
+        writer.close()
+        await broker.close()
+
+    asyncio.run(scene())

@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from colonies_edge.apps.cli.doctor import OK, PROBLEM, WARNING, Finding, as_json, show_findings
+from colonies_edge.apps.cli.doctor_finding import OK, PROBLEM, WARNING, Finding, as_json, show_findings
 from colonies_edge.apps.cli.exits import FAILED, SUCCESS
 from colonies_edge.apps.cli.session import Session
 from colonies_edge.apps.cli.show import when, word

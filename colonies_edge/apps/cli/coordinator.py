@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,8 +11,9 @@ from colonies_edge.apps.cli.command import Command, Group
 from colonies_edge.apps.cli.config import without_password
 from colonies_edge.apps.cli.console import PROGRAM
 from colonies_edge.apps.cli.coordinator_http import http_of, tell_of_http
+from colonies_edge.apps.cli.exits import Failed
 from colonies_edge.apps.cli.session import Session
-from colonies_edge.apps.cli.start_flags import START_FLAGS, START_SETTINGS, retention_of
+from colonies_edge.apps.cli.start_flags import DATA_FLAG, START_FLAGS, START_SETTINGS, retention_of
 from colonies_edge.apps.config import COORDINATOR_FOLDER, ENVIRONMENT, FLAG, tls_of
 from colonies_edge.protocol.errors import ColoniesError, NoConnection, UsageError
 from colonies_edge.protocol.limits import BLOB_QUOTA_BYTES, MESSAGE_BYTES_MAX
@@ -21,6 +24,25 @@ if TYPE_CHECKING:
     from colonies_edge.apps.dev import Identities
 
 _HOST, _PORT, _TLS_PORT = "127.0.0.1", 1883, 8883
+
+
+def check(session: Session) -> int:
+    """Whether this program can go on with a data folder; a coordinator may work in it meanwhile."""
+    from colonies_edge.storage.errors import StoreFailed
+    from colonies_edge.storage.look import look
+
+    folder = Path(session.args.data or Path(session.config.data_dir) / COORDINATOR_FOLDER)
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is no folder; give --data the folder that the coordinator was started with")
+    try:
+        seen = look(folder)
+    except StoreFailed as error:
+        raise Failed(str(error)) from error
+    session.shown_as_json({"problems": seen.problems, "records": seen.records, "oneway": seen.one_way})
+    if seen.problems:
+        raise Failed("; ".join(seen.problems))
+    session.console.info(f"{folder} is sound: {seen.records} records in {seen.segments} segments")
+    return 0
 
 
 async def start(session: Session) -> int:
@@ -42,7 +64,24 @@ async def start(session: Session) -> int:
         if identities.colonyname and identities.colony_prvkey:
             await _found(session, running, identities)
 
-    return await serve(options, ready, busy=f"name a free one: `{PROGRAM} coordinator start --listen HOST:PORT`")
+    busy = f"name a free one: `{PROGRAM} coordinator start --listen HOST:PORT`"
+    return await serve(options, ready, busy=busy, beside=_bridge(session))
+
+
+def _bridge(session: Session) -> Callable[[Running, asyncio.Event], Awaitable[None]] | None:
+    """The bridge that runs with it, if there is one. Raises UsageError for a file that makes no sense."""
+    if not session.args.bridge:
+        return None
+    from colonies_edge.apps.cli import bridge
+
+    bridge.settings_beside(session, session.args.bridge, "mqtt://127.0.0.1", "")
+
+    async def beside(running: Running, stopping: asyncio.Event) -> None:
+        url = running.plain_url or running.url
+        settings = bridge.settings_beside(session, session.args.bridge, url, running.server_id)
+        await bridge.run(session, settings, stopping)
+
+    return beside
 
 
 def _options(session: Session) -> Options:
@@ -122,6 +161,13 @@ async def _found(session: Session, running: Running, identities: Identities) -> 
         session.console.warn(f"{what}; if it is new, `{PROGRAM} colony add` and `{PROGRAM} user add` make it")
 
 
+CHECK = Command(
+    name="check",
+    help="look whether this program can go on with a data folder; changes nothing",
+    run=check,
+    connects=False,
+    flags=(DATA_FLAG,),
+)
 START = Command(
     name="start",
     help="run the coordinator until Ctrl-C",
@@ -130,4 +176,4 @@ START = Command(
     settings=START_SETTINGS,
     flags=START_FLAGS,
 )
-GROUP = Group(name="coordinator", help="run the coordinator", commands=(START,))
+GROUP = Group(name="coordinator", help="run the coordinator", commands=(CHECK, START))

@@ -18,14 +18,18 @@ def http_of(session: Session) -> Http | None:
     """The gateway that the flags ask for. Raises UsageError for flags that make no sense together."""
     from colonies_edge.apps.coordinator import Http
     from colonies_edge.apps.coordinator.serving import ServerTls
+    from colonies_edge.apps.dashboard import pages
 
     args = session.args
     if args.http is None:
-        if args.http_tls or args.http_cert or args.http_key or args.http_stamped or args.metrics_for_all:
+        names = ("http_tls", "http_cert", "http_key", "http_stamped", "http_viewer", "metrics_for_all")
+        if any(getattr(args, name) for name in names):
             raise UsageError("--http-… and --metrics-for-all say how to serve HTTP; add --http HOST:PORT")
         return None
     if args.http_key and not args.http_cert:
         raise UsageError("--http-key goes with --http-cert; with --http-tls alone the certificate is made here")
+    if args.http_viewer and not session.config.colonyname:
+        raise UsageError("--http-viewer is a user of a colony: name that with --colonyname or COLONIES_COLONY_NAME")
     host, port = args.http
     tls = None
     if args.http_tls or args.http_cert:
@@ -36,6 +40,8 @@ def http_of(session: Session) -> Http | None:
         tls=tls,
         stamps_required=args.http_stamped,
         metrics_for_all=args.metrics_for_all,
+        viewer=args.http_viewer or "",
+        pages=pages(session.config.colonyname if args.http_viewer else ""),
     )
 
 
@@ -44,6 +50,7 @@ def tell_of_http(console: Console, url: str, host: str) -> None:
     if not url:
         return
     console.info(f"HTTP at {url}")
+    console.info(f"The dashboard, for a browser: {url}/")
     if urlsplit(url).scheme == "http" and not is_loopback(host):
         console.warn(
             f"HTTP at {url} can be reached from outside and is not encrypted: whoever listens reads everything, and can"

@@ -32,6 +32,7 @@ def create(session: Session) -> int:
 
 def drop(session: Session) -> int:
     from colonies_edge.apps.coordinator import folder
+    from colonies_edge.apps.coordinator.run import SERVER_KEY
     from colonies_edge.storage.errors import StoreFailed
 
     data = _data(session)
@@ -41,8 +42,9 @@ def drop(session: Session) -> int:
         folder.drop(data)
     except StoreFailed as error:
         raise Failed(str(error)) from error
-    kept = f"the key stays, {data}/server.key: it is who the coordinator is to its clients"
-    return session.done({"data": str(data), "dropped": True}, f"{data} is empty now; {kept}")
+    key = data / SERVER_KEY
+    stays = f"; {key} stays: it is who the coordinator is to its clients" if key.exists() else ""
+    return session.done({"data": str(data), "dropped": True}, f"{data} holds no colonies any more{stays}")
 
 
 def _data(session: Session) -> Path:

@@ -14,6 +14,7 @@ from colonies_edge.apps.cli.command import Command, Group
 from colonies_edge.apps.cli.exits import FAILED, INTERRUPTED, SUCCESS
 from colonies_edge.apps.cli.session import Session
 from colonies_edge.apps.cli.specs import complete_function_spec
+from colonies_edge.client.tasks import end_tasks
 
 if TYPE_CHECKING:
     from colonies_edge.apps.config import Config
@@ -77,9 +78,9 @@ async def _one_job(session: Session, config: Config) -> int:
             return INTERRUPTED
         return _report(session, job.result())
     finally:
-        job.cancel()
         executor.stop()
-        await asyncio.gather(working, job, return_exceptions=True)
+        await end_tasks([job])
+        await asyncio.gather(working, return_exceptions=True)
 
 
 async def _job(config: Config) -> dict[str, Any]:

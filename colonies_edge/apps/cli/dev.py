@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from colonies_edge.apps.cli.command import Command, Group, flag
 from colonies_edge.apps.cli.console import PROGRAM, Console
@@ -52,11 +53,12 @@ async def run(session: Session) -> int:
 def _http(session: Session, port: int) -> Http | None:
     """The gateway, unless nobody wants it; without its libraries the rest works all the same."""
     from colonies_edge.apps.coordinator import Http, missing_for_http
+    from colonies_edge.apps.dashboard import pages
 
     absent = missing_for_http() if port else ""
     if absent:
         session.console.warn(f"no HTTP gateway: {absent}")
-    return Http(host=_HOST, port=port) if port and not absent else None
+    return Http(host=_HOST, port=port, pages=pages()) if port and not absent else None
 
 
 def _greet(session: Session, running: Running, identities: Identities, folder: Path) -> None:
@@ -75,9 +77,15 @@ def _greet(session: Session, running: Running, identities: Identities, folder: P
     console.info(f"Colony {identities.colonyname} at {running.url}, kept in {display(folder)}. Ctrl-C stops it.")
     if running.http:
         console.info(f"Colonies SDKs and tools find it at {running.http} (`source {devenv}`).")
+        # What follows # is never sent: the page takes the key from there, and out of the address bar.
+        console.info(f"The dashboard: {running.http}/#{_fragment(running, identities)}")
     console.info("Next, in other terminals of this folder:")
     console.info(f"  {PROGRAM} executor os start --name testexecutor --executortype cli")
     console.info(f"  {PROGRAM} function submit --spec sayhello.json --wait --out")
+
+
+def _fragment(running: Running, identities: Identities) -> str:
+    return urlencode({"key": identities.prvkey, "colony": identities.colonyname, "server": running.server_id})
 
 
 def _warn_about_other_settings(session: Session, console: Console, running: Running, devenv: str) -> None:

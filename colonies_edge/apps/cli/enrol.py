@@ -18,6 +18,7 @@ from colonies_edge.apps.cli.table import Cell, Column
 from colonies_edge.apps.config import DEFAULTS, DEVENV, display, load
 from colonies_edge.protocol.errors import BadRequest, Forbidden, UsageError
 from colonies_edge.protocol.limits import CAPACITY_MAX, TOKEN_S_MAX, TOKEN_USES_MAX
+from colonies_edge.protocol.model_base import ExecutorState
 
 if TYPE_CHECKING:
     from colonies_edge.protocol.enrolment import Token
@@ -53,6 +54,8 @@ async def device(session: Session) -> int:
         console.info(f"Enrolled as {name} of type {executor.executortype} in colony {executor.colonyname}")
         if not args.no_wait:
             await enrolling.approved(prepared, _once(console.info))
+        elif executor.state == ExecutorState.PENDING:
+            console.info(f"It works as soon as the owner runs: {PROGRAM} executor approve --name {name}")
     except Forbidden as error:
         raise Failed(str(error)) from error
     values = {key: getattr(prepared.config, key) for key in ("mqtt", "serverid", "colonyname", "executortype")}

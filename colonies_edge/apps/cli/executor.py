@@ -7,6 +7,7 @@ from typing import Any
 
 from colonies_edge.apps.cli import show_members
 from colonies_edge.apps.cli.command import Command, Flag, Group, flag, switch
+from colonies_edge.apps.cli.executor_key import REVOKE, ROTATE_KEY
 from colonies_edge.apps.cli.executor_os import OS
 from colonies_edge.apps.cli.numbers import identity
 from colonies_edge.apps.cli.session import Session
@@ -173,6 +174,8 @@ GROUP = Group(
         _owner("approve", "let an executor work", approve, _NAME),
         _owner("reject", "do not let an executor work", reject, _NAME),
         _owner("remove", "remove an executor; its work goes back to the queue", remove, _NAME),
+        REVOKE,
+        ROTATE_KEY,
         Command(
             name="chid",
             help="change the executor's own identity, as this executor",

@@ -10,6 +10,7 @@ from colonies_edge.protocol.limits import CAPACITY_MAX
 
 
 async def start(session: Session) -> int:
+    from colonies_edge.apps.cli.services import manager
     from colonies_edge.apps.config import tls_of
     from colonies_edge.apps.executor import os_executor
 
@@ -23,7 +24,7 @@ async def start(session: Session) -> int:
         tls=tls_of(session.config, believe_any=args.skip_tls_verify),
     )
     session.console.info(f"Executor {executor.name} ({session.config.executortype}) runs; Ctrl-C stops it")
-    await executor.serve()
+    await executor.serve(manager())
     return 0
 
 

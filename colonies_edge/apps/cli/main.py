@@ -72,6 +72,13 @@ def _run_command(args: argparse.Namespace) -> int:
 def _log_to_stderr(verbose: bool) -> None:
     import logging
 
+    from colonies_edge.apps.journal_log import JournalHandler, read_by_journal
+
+    if read_by_journal(sys.stderr, os.environ):
+        # Commands of an executor share our stderr's variables but not our stderr; a service says more than a command.
+        logging.basicConfig(level=logging.WARNING, handlers=[JournalHandler(PROGRAM, sys.stderr)])
+        logging.getLogger("colonies_edge").setLevel(logging.DEBUG if verbose else logging.INFO)
+        return
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.WARNING,
         stream=sys.stderr,

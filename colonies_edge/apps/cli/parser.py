@@ -21,6 +21,7 @@ GROUPS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "demo": ("demo", "broker, coordinator and executor run one job, then everything is gone again"),
         "status": ("status", "the colony on one screen"),
         "coordinator": ("coordinator", "run the coordinator"),
+        "bridge": ("bridge", "join this colony with one elsewhere, over a line that may be bad"),
         "executor": ("executor", "register, approve and run executors"),
         "enrol": ("enrol", "let devices in by a token: on the device `enrol TOKEN`"),
         "function": ("function", "submit functions, see and register what executors can do"),
@@ -46,6 +47,9 @@ GROUPS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "doctor": ("doctor", "find out why something does not work"),
         "config": ("config", "settings, and where each came from"),
         "completion": ("completion", "scripts with which a shell completes commands and flags"),
+        "install": ("install", "make a service of this machine: coordinator, executor or bridge"),
+        "upgrade": ("upgrade", "put a newer program in the installed one's place, with the way back"),
+        "uninstall": ("uninstall", "take installed services away; data stays"),
         "version": ("version", "version of this program"),
     }
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from colonies_edge.apps.cli.command import flag, switch
-from colonies_edge.apps.cli.numbers import byte_size, count, listen_address, number, port, topic_level
+from colonies_edge.apps.cli.numbers import byte_size, count, identity, listen_address, number, port, topic_level
 from colonies_edge.apps.config import VARIABLES, Config
 from colonies_edge.protocol.errors import UsageError
 from colonies_edge.protocol.limits import MESSAGE_BYTES_CEILING, RETENTION_S_MAX
@@ -48,6 +48,8 @@ def retention_of(config: Config, given: int | None) -> int | None:
         raise UsageError(f"{config.describe('retention_policy')}: {error}") from None
 
 
+BRIDGE_FLAG = flag("--bridge", metavar="FILE", help="run a bridge to a colony elsewhere with it, by its bridge.toml")
+DATA_FLAG = flag("--data", metavar="DIR", help="where everything is kept (.colonies-edge/coordinator)")
 HTTP_FLAGS = (
     flag(
         "--http",
@@ -60,6 +62,12 @@ HTTP_FLAGS = (
     flag("--http-key", metavar="FILE", help="the key of --http-cert, where it is not in the same file"),
     switch("--metrics-for-all", help="show /metrics to other machines, too, and not to this one only"),
     switch("--http-stamped", help="refuse HTTP requests without msgid and ts, which could be replayed"),
+    flag(
+        "--http-viewer",
+        type=identity,
+        metavar="ID",
+        help="let programs and browsers of this machine look without a key, as this user of the colony; never change",
+    ),
 )
 
 START_SETTINGS = (
@@ -74,7 +82,8 @@ START_SETTINGS = (
     "prvkey",
 )
 START_FLAGS = (
-    flag("--data", metavar="DIR", help="where everything is kept (.colonies-edge/coordinator)"),
+    DATA_FLAG,
+    BRIDGE_FLAG,
     flag(
         "--listen",
         type=listen_address,

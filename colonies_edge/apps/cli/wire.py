@@ -53,6 +53,11 @@ class Wire:
         return self._client.serverid
 
     @property
+    def signer(self) -> Signer:
+        """For connections beside this one, as the same party."""
+        return self._signer
+
+    @property
     def client(self) -> AsyncClient:
         """For commands that do more than ask: files."""
         return self._client

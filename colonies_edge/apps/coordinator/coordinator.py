@@ -5,19 +5,18 @@ import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from colonies_edge.apps.coordinator.bytes_keeper import SWEEP_S, BytesKeeper
+from colonies_edge.apps.coordinator.disk import Disk
 from colonies_edge.apps.coordinator.front_desk import FrontDesk, HungUp, Visit
 from colonies_edge.apps.coordinator.rim import Rim
 from colonies_edge.apps.coordinator.speaker import Speaker
 from colonies_edge.apps.coordinator.teller import Teller
-from colonies_edge.apps.prometheus import Histogram
 from colonies_edge.crypto.identity import Signer
 from colonies_edge.engine.access import RULES, Memory
 from colonies_edge.engine.engine import Engine
-from colonies_edge.engine.outcome import Outcome, Record, Reply, Request
+from colonies_edge.engine.outcome import Outcome, Reply, Request
 from colonies_edge.engine.ports import History, Settings, Store
 from colonies_edge.protocol.errors import BadRequest, ColoniesError, Forbidden, Unavailable
 from colonies_edge.protocol.limits import MESSAGE_BYTES_MAX
@@ -33,8 +32,6 @@ _log = logging.getLogger(__name__)
 # One commit covers at most so many deliveries: the reply to the first must not wait for the deciding of thousands.
 BATCH_MAX = 256
 STATUS_EVERY_S = 60.0  # how old the time in the retained status may be; a device without a clock starts from it
-CHECKPOINT_PAUSE_NS = 60 * 1_000_000_000  # between two checkpoints, so that a disk that refuses them is not pestered
-COMMIT_BOUNDS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0)  # from an SSD to a dying card
 # After these an identity may be known no more.
 ENDS_A_ROLE = frozenset({
     "addexecutormsg", "removeexecutormsg", "deleteexecutormsg", "changeexecutoridmsg", "enrolmsg", "removeusermsg",
@@ -54,7 +51,7 @@ class _Decided:
 class Coordinator:
     """One coordinator on one link. `recover`, `start`, `run` until it is cancelled or fails, then `stop`.
 
-    The engine is only touched from the loop; the store only from one thread, which is where commits wait for the disk.
+    The engine is only touched from the loop, the store only by `disk`.
     """
 
     def __init__(
@@ -69,6 +66,7 @@ class Coordinator:
         sync_every_s: float = 0.0,
         message_bytes_max: int = MESSAGE_BYTES_MAX,
         stamps_required: bool = False,
+        viewer: str = "",
         home_assistant_prefix: str = "",
     ) -> None:
         self._message_bytes_max = message_bytes_max
@@ -83,23 +81,22 @@ class Coordinator:
             lambda: self.read_only,
             message_bytes_max,
             stamps_required=stamps_required,
+            viewer=viewer,
         )
         self._signer = signer
-        self._store = store
+        self._store = store  # for `recover`, before there is a loop
+        self.disk = Disk(store)
         self._topics = topics
         self._clock = CoordinatorClock()
         self._monotonic = SystemClock()
         self._teller = Teller(self.engine, signer, topics, self.now_ms, home_assistant_prefix=home_assistant_prefix)
-        self._disk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
-        self._checkpointer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
-        self._checkpointing: asyncio.Future[None] | None = None
-        self._checkpoint_after_ns = 0
         self._decided_ns = 0  # the time of the last decision
         self._waiting: deque[Delivery] = deque()
         self._failure: asyncio.Future[None] | None = None
         self._started = self._stopped = False
+        self._turns = self._turns_seen = 0  # of the loop that decides, commits and speaks
+        self._idle = False
         self.read_only = ""
-        self.commits = Histogram(*COMMIT_BOUNDS_S)
         self.round_trip_s = -1.0  # to the broker and back, as last measured
 
     # Starting and stopping
@@ -184,10 +181,7 @@ class Coordinator:
                 await self.checkpoint()
         await self.keeper.drain()
         self.keeper.close()
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._disk, self._store.close)
-        self._disk.shutdown()
-        self._checkpointer.shutdown()
+        await self.disk.close()
 
     async def _beacon(self) -> None:
         while True:
@@ -205,17 +199,23 @@ class Coordinator:
         """For a durability of an interval: the last commit before a quiet time must reach the disk, too."""
         while True:
             await asyncio.sleep(every_s)
-            await asyncio.get_running_loop().run_in_executor(self._disk, self._store.sync_if_due)
+            await self.disk.sync_if_due()
 
     # Working
 
+    def progresses(self) -> bool:
+        """Whether the work went on since this was asked last, or has nothing to do; for a watchdog."""
+        turned, self._turns_seen = self._turns != self._turns_seen, self._turns
+        return turned or self._idle
+
     async def _work(self) -> None:
         while True:
+            self._turns += 1
             batch = await self._next_batch()
             decided = self._decide_batch(batch)
             records = [record for one in decided if one.outcome is not None for record in one.outcome.records]
             if records:
-                await self._commit(records)
+                await self.disk.commit(records)
             # Here memory and disk agree: what no row names now, no row will name after a crash.
             self.keeper.collect(self.engine.tables.files_index)
             for one in decided:
@@ -228,7 +228,7 @@ class Coordinator:
                     for aside in one.outcome.asides:
                         self.keeper.answer(aside, self._say_later)
             self._tell_of_strangers(decided)
-            if records and self._checkpoint_due():
+            if records and self.disk.checkpoint_due():
                 await self._begin_checkpoint()
 
     def _tell_of_strangers(self, decided: Sequence[_Decided]) -> None:
@@ -242,19 +242,17 @@ class Coordinator:
     def _say_later(self, reply: Reply) -> None:
         self.speaker.reply(reply, self.now_ms())
 
-    async def _commit(self, records: Sequence[Record]) -> None:
-        begin = self._monotonic.monotonic_ns()
-        await asyncio.get_running_loop().run_in_executor(self._disk, self._store.commit, records)
-        self.commits.observe((self._monotonic.monotonic_ns() - begin) / 1e9)
-
     async def _next_batch(self) -> list[Delivery]:
         """What arrived during the last commit; if nothing did, wait for something or for the next deadline."""
         queue, waiting = self._link.deliveries, self._waiting
         if not waiting and queue.empty():
+            self._idle = True
             try:
                 waiting.append(await asyncio.wait_for(queue.get(), self._idle_s()))
             except asyncio.TimeoutError:
                 return []
+            finally:
+                self._idle = False
         while len(waiting) < BATCH_MAX and not queue.empty():
             waiting.append(queue.get_nowait())
         return [waiting.popleft() for _ in range(min(len(waiting), BATCH_MAX))]
@@ -353,42 +351,22 @@ class Coordinator:
 
     # Checkpoints
 
-    def _checkpoint_due(self) -> bool:
-        if self._checkpointing is not None or self._clock.now_ns() < self._checkpoint_after_ns:
-            return False
-        return self._store.checkpoint_due()
-
     async def _begin_checkpoint(self) -> None:
         """Retire old processes, start a new journal segment, and write all rows beside the work."""
         self._decided_ns += 1  # not the clock: a jump of the wall is for the next batch to tell
         retired = self.engine.retire(self._decided_ns)
         if retired.records:
-            await self._commit(retired.records)
-        loop = asyncio.get_running_loop()
-        segment = await loop.run_in_executor(self._disk, self._store.rotate)
-        rows = self.engine.snapshot()
-        self._checkpointing = loop.run_in_executor(self._checkpointer, self._store.checkpoint, rows, segment)
-        self._checkpointing.add_done_callback(self._checkpointed)
-
-    def _checkpointed(self, done: "asyncio.Future[None]") -> None:
-        """A failure costs nothing but a longer journal, so the work goes on and it is tried again later."""
-        self._checkpointing = None
-        self._checkpoint_after_ns = self._clock.now_ns() + CHECKPOINT_PAUSE_NS
-        for note in self._store.take_notes():
-            _log.warning("%s", note)
-        error = done.exception()
-        if error is not None:
-            _log.error("no checkpoint: %s", error)
+            await self.disk.commit(retired.records)
+        segment = await self.disk.new_segment()
+        self.disk.begin_checkpoint(self.engine.snapshot(), segment)
 
     async def checkpoint(self) -> None:
         """A checkpoint now, to the end; none of what is read-only. Raises StoreFailed."""
-        if self._checkpointing is not None:
-            await asyncio.wait({self._checkpointing})
-        if self.read_only:
-            return
-        await self._begin_checkpoint()
-        if self._checkpointing is not None:
-            await self._checkpointing
+        with contextlib.suppress(StoreFailed):  # it was said
+            await self.disk.wait_for_checkpoint()
+        if not self.read_only:
+            await self._begin_checkpoint()
+            await self.disk.wait_for_checkpoint()
 
 
 def _refused(request: Request, error: ColoniesError) -> Reply:

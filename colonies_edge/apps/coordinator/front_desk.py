@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from colonies_edge.crypto.identity import BadSignature, recover
+from colonies_edge.engine.access import RULES, Memory, Role
 from colonies_edge.engine.outcome import Event, Reply, Request, Route
 from colonies_edge.protocol.envelope import Envelope, plain_reply
 from colonies_edge.protocol.errors import BadRequest, ColoniesError, Forbidden, Unavailable
@@ -22,6 +23,14 @@ from colonies_edge.transports.system import new_msgid
 HTTP = "."
 _SUBSCRIBE = "subscribe"
 _TIMED = ("subscribeprocessmsg", "subscribeprocessesmsg")  # without a time to last they end at once (6.1)
+_READING = ("get", "search", "resolve", "channelread", _SUBSCRIBE)
+# What somebody who only looks may say: nothing of it changes anything that lasts (`putblobmsg` and `beginblobmsg` are
+# not remembered either, but write).
+VIEWED = frozenset(
+    kind
+    for kind, rule in RULES.items()
+    if rule.memory is not Memory.DURABLE and rule.role is not Role.ANYBODY and kind.startswith(_READING)
+)
 _TEXT = "text/plain; charset=utf-8"
 _AS_403 = frozenset({400, 404, 500})  # on a websocket upstream refuses with one status (protocol-core.md 6.1)
 
@@ -54,24 +63,27 @@ class FrontDesk:
         message_bytes_max: int = MESSAGE_BYTES_MAX,
         *,
         stamps_required: bool = False,
+        viewer: str = "",
     ) -> None:
         self.enqueue = enqueue
         self._broken = broken
         self._message_bytes_max = message_bytes_max
         self._stamps_required = stamps_required
+        self._viewer = viewer  # the user as whom unsigned questions from this machine are answered, if any
         self._numbers = itertools.count(1)
         self._calls: dict[str, asyncio.Future[Answer]] = {}  # by the name of the connection
         self._sockets: dict[str, _Socket] = {}
         self._closed = False
+        self._latest: tuple[Any, bytes] = (object(), b"")  # the value of an event, and what was said of it
         self.counts: Counter[str] = Counter()
         self.unheard: list[tuple[str, str]] = []
 
     # What the gateway calls
 
-    def ask(self, body: bytes) -> "asyncio.Future[Answer]":
+    def ask(self, body: bytes, at_home: bool = False) -> "asyncio.Future[Answer]":
         waiter: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         try:
-            request = self.request(body, self._new_conn())
+            request = self.request(body, self._new_conn(), at_home)
             if request.payloadtype.startswith(_SUBSCRIBE):  # known on the websocket only (1.3)
                 raise Forbidden(f"invalid rpcMsg.PayloadType: {request.payloadtype}")
         except ColoniesError as error:
@@ -83,8 +95,8 @@ class FrontDesk:
         self.enqueue(Visit("", b"", False, nothing, request))
         return waiter
 
-    def listen(self, say: Callable[[bytes], None], close: Callable[[], None]) -> "_Socket":
-        socket = _Socket(self, self._new_conn(), say, close)
+    def listen(self, say: Callable[[bytes], None], close: Callable[[], None], at_home: bool = False) -> "_Socket":
+        socket = _Socket(self, self._new_conn(), say, close, at_home)
         self._sockets[socket.conn] = socket
         if self._closed:
             close()
@@ -96,11 +108,13 @@ class FrontDesk:
 
     # Requests
 
-    def request(self, body: bytes, conn: str) -> Request:
+    def request(self, body: bytes, conn: str, at_home: bool = False) -> Request:
         """The request in an envelope, in upstream's order of checks (1.3). Raises ColoniesError."""
         if self._closed:
             raise Unavailable("The coordinator stops")
         envelope = Envelope.parse(body, self._message_bytes_max)
+        if at_home and self._viewer and not envelope.signature and envelope.payloadtype in VIEWED:
+            return self._viewed(envelope, conn)
         known = MESSAGES.get(envelope.payloadtype)
         caller = "" if known is not None and known.unsigned else self._caller(envelope)
         kind = message_type(envelope.payloadtype)
@@ -119,6 +133,15 @@ class FrontDesk:
             stamped=stamped,
             msgid=msgid_in(value) if stamped else new_msgid(),
         )
+
+    def _viewed(self, envelope: Envelope, conn: str) -> Request:
+        """A question that nobody signed. It gets no stamp, so that nothing of it can reach the journal."""
+        value = envelope.message()
+        msgid = msgid_in(value) or new_msgid()
+        value = {key: item for key, item in value.items() if key not in ("msgid", "ts")}
+        route = Route(colony="", party=self._viewer, conn=conn)
+        kind = envelope.payloadtype
+        return Request(caller=self._viewer, payloadtype=kind, value=value, route=route, stamped=False, msgid=msgid)
 
     def _caller(self, envelope: Envelope) -> str:
         try:
@@ -158,8 +181,11 @@ class FrontDesk:
     def event(self, event: Event) -> None:
         """Tell a subscriber."""
         socket = self._sockets.get(event.route.conn)
-        if socket is not None:
-            socket.say(plain_reply(event.payloadtype, event.value, False))
+        if socket is None:
+            return
+        if event.value is not self._latest[0]:  # one change is told to all its subscribers, one after the other
+            self._latest = (event.value, plain_reply(event.payloadtype, event.value, False))
+        socket.say(self._latest[1])
 
     def ended(self, route: Route) -> None:
         """A subscription of this connection is over."""
@@ -185,19 +211,23 @@ class FrontDesk:
 class _Socket:
     """One websocket: requests of any identities, and their subscriptions. It ends with the last one of them."""
 
-    def __init__(self, desk: FrontDesk, conn: str, say: Callable[[bytes], None], close: Callable[[], None]) -> None:
+    def __init__(
+        self, desk: FrontDesk, conn: str, say: Callable[[bytes], None], close: Callable[[], None], at_home: bool
+    ) -> None:
         self.conn = conn
+        self._at_home = at_home
         self.say = say
         self._desk = desk
         self._close = close
         self._asked = 0  # requests that are not answered yet
         self._subscriptions = 0
         self._parties: set[str] = set()
+        self._confirming: set[str] = set()  # msgids
         self._silence: asyncio.TimerHandle | None = asyncio.get_running_loop().call_later(WEBSOCKET_SILENT_S, self.end)
 
     def hear(self, frame: bytes) -> bool:
         try:
-            request = self._desk.request(frame, self.conn)
+            request = self._desk.request(frame, self.conn, self._at_home)
         except ColoniesError as error:
             return self._refuse(frame, error)
         if not request.payloadtype.startswith(_SUBSCRIBE):
@@ -206,6 +236,8 @@ class _Socket:
             self.end()
             return True
         self._asked += 1
+        if request.value.get("confirm") is True:
+            self._confirming.add(request.msgid)
         self._parties.add(request.caller)
         self._desk.enqueue(Visit("", b"", False, nothing, request))
         return True
@@ -222,8 +254,12 @@ class _Socket:
         return True
 
     def reply(self, reply: Reply) -> None:
-        """Success is silent (6.1), and then events come."""
+        """Success is silent (6.1), and then events come; who asks for it is told from when on none is missed."""
         self._asked -= 1
+        if reply.msgid in self._confirming:
+            self._confirming.discard(reply.msgid)
+            if not reply.error:
+                self.say(plain_reply(reply.payloadtype, {"msgid": reply.msgid}, False))
         if reply.error:
             self.say(_refused(reply.value))
             self.subscribed(0)

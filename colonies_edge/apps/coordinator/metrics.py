@@ -49,7 +49,7 @@ class Metrics:
         yield one(
             f"{_MINE}_read_only", "1 when it accepts nothing because its data are damaged", bool_(coordinator.read_only)
         )
-        yield coordinator.commits.family(
+        yield coordinator.disk.commits.family(
             f"{_MINE}_journal_sync_seconds", "How long commits took until they were on the disk"
         )
         yield one(

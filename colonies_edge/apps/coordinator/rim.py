@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from colonies_edge.crypto.identity import BadSignature, Verifier
 from colonies_edge.engine.outcome import Reply, Request, Route
@@ -19,10 +19,14 @@ from colonies_edge.transports.allowance import Allowance
 UNPROVEN_ANSWERS_PER_S = 20
 RESULT_TYPES = ("closesuccessfulmsg", "closefailedmsg")
 
-RefusalOf = Callable[[str, int], str]  # a token and the time: why it does not let a stranger in, or ""
+
+class RefusalOf(Protocol):
+    """A token and the time: why it does not let a stranger in, or "". Only `signed` looks who signed it."""
+
+    def __call__(self, token: str, now: int, *, signed: bool = False) -> str: ...
 
 
-def refuse_all(_token: str, _now: int) -> str:
+def refuse_all(token: str, now: int, *, signed: bool = False) -> str:
     return "Access denied, nobody enrols here"
 
 
@@ -80,14 +84,18 @@ class Rim:
         token = value.get("token") if isinstance(value, dict) else None
         if self._knows(topic.party):
             return True
-        refusal = self._refusal_of(token if isinstance(token, str) else "", now)
+        text = token if isinstance(token, str) else ""
+        refusal = self._refusal_of(text, now)
+        if not refusal and not self._enrolling.take(now):
+            self.counts["not looked at: too many enrol"] += 1
+            return False
+        # The owner's signature is looked at here, too: what the engine refuses is kept in the journal, and words that
+        # look like a token anybody can write.
+        refusal = refusal or self._refusal_of(text, now, signed=True)
         if refusal:
             self.counts["unknown party"] += 1
             raise Forbidden(refusal)
-        if self._enrolling.take(now):
-            return True
-        self.counts["not looked at: too many enrol"] += 1
-        return False
+        return True
 
     def _signed_by_party(self, envelope: Envelope, party: str) -> bool:
         try:

@@ -100,6 +100,7 @@ async def coordinating(options: Options) -> AsyncIterator[Running]:
             sync_every_s=sync_every_s,
             home_assistant_prefix=options.home_assistant_prefix,
             stamps_required=options.http is not None and options.http.stamps_required,
+            viewer=options.http.viewer if options.http is not None else "",
         )
         stack.push_async_callback(coordinator.stop)  # should the broker fail to start
         gc.disable()  # a hundred thousand rows that all stay: looking for garbage among them takes a third of the time

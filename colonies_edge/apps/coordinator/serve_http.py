@@ -22,13 +22,15 @@ _NEEDED = ("starlette", "uvicorn", "websockets")
 class Http:
     """Where and how to serve HTTP; with `tls` it is https.
 
-    `stamps_required` refuses requests without `msgid` and `ts`, which those who see one could send again.
+    `stamps_required` refuses requests without `msgid` and `ts`, which those who see one could send again. `viewer` is
+    the identity of a user: what programs and browsers of this machine ask without a signature is answered as to them.
     """
 
     host: str = "127.0.0.1"
     port: int = 50080
     tls: ServerTls | None = None
     stamps_required: bool = False
+    viewer: str = ""
     metrics_for_all: bool = False  # else they are for programs of this machine
     pages: Mapping[str, Shown] = field(default_factory=dict)  # what GETs of other paths show
 

@@ -9,7 +9,7 @@ import os
 import platform
 import re
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,6 @@ from colonies_edge.protocol.errors import BadRequest, Forbidden, NoConnection, U
 from colonies_edge.protocol.model import Executor, ExecutorState
 from colonies_edge.transports.ports import NotAdmitted
 
-CA_FILE = "coordinator-ca.crt"
 # What images of small boards call every machine: no name for one of several.
 _EVERYBODYS_NAME = re.compile(r"(localhost|raspberrypi|raspberry|pi|debian|ubuntu|armbian|beaglebone|dietpi)?(\..*)?")
 _MACHINE_ID = Path("/etc/machine-id")
@@ -43,6 +42,7 @@ class Device:
     data: Path
     devenv: Path
     config: Config  # with what the token says in place of what was set before
+    values: Mapping[str, str]  # what the devenv will say
     signer: Signer
 
     @property
@@ -59,7 +59,7 @@ class Device:
 def prepare(
     text: str, config: Config, *, name: str = "", location: str = "", mqtt: str = "", data: Path, devenv: Path
 ) -> Device:
-    """Everything that needs no connection: settings, the authority, the key. Done before, it changes nothing. Raises
+    """All that needs no connection: the authority and the key are written. Done before, it changes nothing. Raises
     UsageError; `mqtt` is another address of the broker, with a login of its own."""
     try:
         token, authority = read_token(text), authority_in(text)
@@ -72,7 +72,7 @@ def prepare(
         raise UsageError(
             f"the token is for names like {token.names}, which {name} is not; give another one with --name"
         )
-    ca = data / CA_FILE
+    ca = data / f"coordinator-ca-{hashlib.sha256(authority).hexdigest()[:8]}.crt"
     if authority:
         _write_authority(ca, authority)
     values = {
@@ -87,7 +87,6 @@ def prepare(
         "topic_root": token.topic_root or DEFAULTS["topic_root"],
         "data_dir": config.data_dir if config.data_dir == DEFAULTS["data_dir"] else str(data.resolve()),
     }
-    write_devenv(devenv, known | {VARIABLES[key]: value for key, value in values.items() if value})
     signer = Signer(keep_key(executor_folder(data, token.colonyname, name) / KEY_FILE))
     return Device(
         text=text,
@@ -97,6 +96,7 @@ def prepare(
         data=data,
         devenv=devenv,
         config=_with(config, values),
+        values=known | {VARIABLES[key]: value for key, value in values.items() if value},
         signer=signer,
     )
 
@@ -106,11 +106,13 @@ async def register(device: Device) -> Executor:
     endpoint = replace(device.endpoint, token=device.text)
     try:
         async with AsyncClient(endpoint, device.signer, device.token.colonyname) as client:
-            return await client.enrol(
+            executor = await client.enrol(
                 device.text, device.name, location=device.location, capabilities=capabilities(__version__)
             )
     except NotAdmitted as error:
         raise Forbidden(_not_admitted(device)) from error
+    write_devenv(device.devenv, device.values)  # not before: a token that is refused changes nothing here
+    return executor
 
 
 def _not_admitted(device: Device) -> str:

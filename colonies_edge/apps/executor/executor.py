@@ -14,6 +14,7 @@ from colonies_edge.apps.executor.function_worker import FunctionWorker
 from colonies_edge.apps.executor.functions import RegisteredFunction, describe
 from colonies_edge.apps.executor.service import Stopping, serve
 from colonies_edge.apps.executor.settings import GRACE_S, ExecutorSettings, gather
+from colonies_edge.crypto.identity import Signer
 from colonies_edge.protocol.errors import UsageError
 from colonies_edge.transports.mqtt_socket import Tls
 
@@ -105,9 +106,12 @@ class Executor:
         self._running = True
         try:
             functions = tuple(self._functions.values())
-            await serve(self._settings, self._worker, functions, self._stopping)
+            await serve(self._settings, self._worker, functions, self._stopping, self._rekeyed)
         finally:
             self._running = False
+
+    def _rekeyed(self, signer: Signer) -> None:
+        self._settings = self._settings.rekeyed(signer)
 
     def stop(self) -> None:
         """Finish what is held and return from `run`; a second time: now. From any thread."""

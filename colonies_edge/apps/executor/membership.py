@@ -6,8 +6,8 @@ import asyncio
 import logging
 import os
 import platform
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from colonies_edge.apps.executor.functions import RegisteredFunction
@@ -59,13 +59,23 @@ class Membership:
     """
 
     def __init__(
-        self, registration: Registration, functions: Sequence[RegisteredFunction], owner: Signer | None
+        self,
+        registration: Registration,
+        functions: Sequence[RegisteredFunction],
+        owner: Signer | None,
+        *,
+        tell: Callable[[str], None] = lambda _: None,
     ) -> None:
+        self._tell = tell
         self._registration = registration
         self._functions = tuple(functions)
         self._owner = owner
         self._member_at: float | None = None  # when we last knew that we were
         self._waiting_said = False
+
+    def rekeyed(self, identity: str) -> None:
+        """It is known under another key now."""
+        self._registration = replace(self._registration, executorid=identity)
 
     async def become(self, client: AsyncClient) -> None:
         """Return when it is so. Raises NoConnection or ColoniesError when it cannot be found out."""
@@ -132,13 +142,9 @@ class Membership:
             state = f"is registered as {row.executorname} of type {row.executortype}"
         else:
             state = f"is {ExecutorState(row.state).name.lower()}"
-        _log.warning(
-            "executor %s %s in colony %s; waiting for its owner to run: %s",
-            wanted.executorname,
-            state,
-            wanted.colonyname,
-            wanted.how_to(),
-        )
+        waiting = f"executor {wanted.executorname} {state} in colony {wanted.colonyname}; waiting for its owner to run"
+        _log.warning("%s: %s", waiting, wanted.how_to())
+        self._tell(f"{waiting}: {wanted.how_to()}")
 
     async def _register_functions(self, client: AsyncClient) -> None:
         """Those that are there already, with the same arguments, keep their statistics."""

@@ -11,10 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from colonies_edge.apps import passphrase
 from colonies_edge.protocol.codec import dump_json
 from colonies_edge.protocol.model import FunctionSpec
 
-SECRETS = ("COLONIES_PRVKEY", "COLONIES_EXECUTOR_PRVKEY", "COLONIES_COLONY_PRVKEY", "COLONIES_SERVER_PRVKEY")
+SECRETS = (
+    *("COLONIES_PRVKEY", "COLONIES_EXECUTOR_PRVKEY", "COLONIES_COLONY_PRVKEY", "COLONIES_SERVER_PRVKEY"),
+    *(passphrase.VARIABLE, passphrase.FILE_VARIABLE, passphrase.CREDENTIALS_VARIABLE),
+)
 _URL_LOGIN = re.compile(r"//[^/@]*@")
 _OPTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 # With these a process decides which code an allowed program runs.

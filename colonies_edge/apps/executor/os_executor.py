@@ -13,8 +13,10 @@ from colonies_edge.apps.executor.os_leftovers import Leftovers
 from colonies_edge.apps.executor.os_worker import CommandWorker
 from colonies_edge.apps.executor.service import Stopping, serve
 from colonies_edge.apps.executor.settings import GRACE_S, ExecutorSettings, gather
+from colonies_edge.crypto.identity import Signer
 from colonies_edge.protocol.errors import UsageError
 from colonies_edge.transports.mqtt_socket import BrokerUrl, Tls
+from colonies_edge.transports.notify import Notifier
 
 
 class OsExecutor:
@@ -33,6 +35,7 @@ class OsExecutor:
         self._workdir = Path(workdir).resolve() if workdir else None
         self._pass_key = pass_key
         self._stopping = Stopping()
+        self._commands: CommandWorker | None = None
         if self._workdir is not None and not self._workdir.is_dir():
             raise UsageError(f"{workdir} is no folder: make it, or leave --workdir away for a folder per process")
 
@@ -44,9 +47,14 @@ class OsExecutor:
     def identity(self) -> str:
         return self._settings.signer.identity
 
-    async def serve(self) -> None:
+    async def serve(self, notifier: Notifier | None = None) -> None:
         """Work until a signal or `stop()`."""
-        await serve(self._settings, self._worker, (), self._stopping)
+        await serve(self._settings, self._worker, (), self._stopping, self._rekeyed, notifier)
+
+    def _rekeyed(self, signer: Signer) -> None:
+        self._settings = self._settings.rekeyed(signer)
+        if self._commands is not None:
+            self._commands.rekeyed(self._about(), self._key_passed())
 
     def stop(self) -> None:
         """Finish what is held and return from `serve`; a second time: now. From any thread."""
@@ -55,14 +63,18 @@ class OsExecutor:
     def _worker(self) -> CommandWorker:
         leftovers = Leftovers(self._settings.folder)
         leftovers.end_all()  # the outbox is ours by now, so no other executor's commands are meant
-        return CommandWorker(
+        self._commands = CommandWorker(
             rules=self._rules,
             base_env=os.environ,
             own_env=self._about(),
             leftovers=leftovers,
             workdir=self._workdir,
-            private_key=self._settings.signer.private_key if self._pass_key else "",
+            private_key=self._key_passed(),
         )
+        return self._commands
+
+    def _key_passed(self) -> str:
+        return self._settings.signer.private_key if self._pass_key else ""
 
     def _about(self) -> dict[str, str]:
         """What a command may know of where it runs. COLONIES_COLONY_ID is the old spelling; it held the name then."""

@@ -86,6 +86,10 @@ class CommandWorker:
         self._private_key = private_key
         self._tasks: set[asyncio.Task[None]] = set()
 
+    def rekeyed(self, own_env: Mapping[str, str], private_key: str) -> None:
+        """For commands that start from now on."""
+        self._own_env, self._private_key = own_env, private_key
+
     def start(self, job: Job, done: Callable[[Result], None]) -> None:
         task = asyncio.get_running_loop().create_task(self._carry_out(job, done))
         self._tasks.add(task)

@@ -44,7 +44,9 @@ class Runtime:
         capacity: int,
         grace_s: float,
         become_member: Membership,
+        tell: Callable[[str], None] = lambda _: None,
     ) -> None:
+        self._tell = tell
         self._client = client
         self._worker = worker
         self._capacity = capacity
@@ -67,10 +69,10 @@ class Runtime:
 
     async def run(self, stop: asyncio.Event, hurry: asyncio.Event) -> None:
         """Work until `stop`; then finish what is held, for the grace time or until `hurry`."""
-        caller, link = self._client.caller, self._client.link
+        caller = self._client.caller
         caller.on_push.append(self._on_push)
         caller.on_epoch.append(lambda _: self._reconnected())
-        link.on_connect.append(self._reconnected)
+        caller.on_connect.append(self._reconnected)
         self._enter()
         always = (self._stay_ready(), self._keep_leases(), self._watch_leases())
         keeping = [asyncio.create_task(coroutine) for coroutine in always]
@@ -78,7 +80,7 @@ class Runtime:
             await stop.wait()
             await self._drain(hurry)
         finally:
-            link.on_connect.remove(self._reconnected)
+            caller.on_connect.remove(self._reconnected)
             await end_tasks((*keeping, *self._tasks))
             await self._reporter.close()
 
@@ -145,11 +147,14 @@ class Runtime:
                 return
             except Forbidden as error:
                 _log.warning("not a member any more (%s); trying to become one again", error)
+                self._tell(f"not a member any more: {error}")
                 self._member = self._ready_said = False
             except NoConnection as error:
                 _log.info("not ready yet: %s", error)
+                self._tell(f"not ready yet: {error}")
             except ColoniesError as error:
                 _log.warning("not ready yet: %s", error)
+                self._tell(f"not ready yet: {error}")
             await asyncio.sleep(jitter(pause_s))
             pause_s = min(2 * pause_s, float(TRY_MAX_S))
 
@@ -172,6 +177,7 @@ class Runtime:
         if not self._ready_said:
             self._ready_said = True
             _log.info("ready for %d processes", self._capacity)
+            self._tell(f"ready for {self._capacity} processes")
 
     def _holding(self) -> list[Held]:
         held = {(job.processid, job.attempt) for job in self._jobs.values()} | set(self._reporter.keys())

@@ -8,18 +8,22 @@ import logging
 import signal
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from colonies_edge.apps.executor.functions import RegisteredFunction
 from colonies_edge.apps.executor.jobs import Worker
 from colonies_edge.apps.executor.membership import Membership
+from colonies_edge.apps.executor.rotation import Keys, LiveRotation, settled_in_time
 from colonies_edge.apps.executor.runtime import Runtime
 from colonies_edge.apps.executor.settings import ExecutorSettings
 from colonies_edge.client.client import AsyncClient
 from colonies_edge.client.outbox import Outbox
 from colonies_edge.client.tasks import end_tasks
-from colonies_edge.protocol.errors import ColoniesError, NoConnection
+from colonies_edge.crypto.identity import Signer
+from colonies_edge.protocol.errors import ColoniesError, NoConnection, UsageError
 from colonies_edge.protocol.limits import TRY_FIRST_S, TRY_MAX_S
+from colonies_edge.transports.notify import Notifier
 from colonies_edge.transports.ports import NotAdmitted
 from colonies_edge.transports.system import jitter
 
@@ -35,12 +39,13 @@ class Stopping:
         self._loop: asyncio.AbstractEventLoop | None = None
         self.stop: asyncio.Event
         self.hurry: asyncio.Event
+        self.rekey: asyncio.Event  # not a wish to stop: to have another key
 
     def bind(self) -> None:
         """In the loop that shall hear of it."""
         with self._lock:
             self._loop = asyncio.get_running_loop()
-            self.stop, self.hurry = asyncio.Event(), asyncio.Event()
+            self.stop, self.hurry, self.rekey = asyncio.Event(), asyncio.Event(), asyncio.Event()
             self._tell()
 
     def unbind(self) -> None:
@@ -67,16 +72,26 @@ async def serve(
     make_worker: Callable[[], Worker],
     functions: Sequence[RegisteredFunction],
     stopping: Stopping,
+    rekeyed: Callable[[Signer], None],
+    notifier: Notifier | None = None,
 ) -> None:
-    """Work until told to stop. Raises UsageError (the outbox is in use) and what no retry can help."""
-    stopping.bind()
+    """Work until told to stop. `rekeyed` hears of another key, also before the worker is made. Raises UsageError (the
+    outbox is in use) and what no retry can help.
+
+    `notifier` hears that the executor is ready, or what it waits for: that is for somebody else to change, so the
+    service itself has started, and a machine that boots without a network does not wait for it.
+    """
+    notifier = notifier or Notifier()
     outbox = Outbox(settings.folder)
+    stopping.bind()  # not before: a wish for somebody who could not begin would go to a loop that is closed
+    watching = asyncio.ensure_future(notifier.watch())
     try:
         for note in outbox.notes:
             _log.warning("%s", note)
-        membership = Membership(settings.registration, functions, settings.owner)
         with _signals(stopping):
-            client = await _unless(stopping.stop, _connected(settings, membership))
+            settings = await _settled(settings, stopping, rekeyed)
+            membership = Membership(settings.registration, functions, settings.owner, tell=notifier.ready)
+            client = await _unless(stopping.stop, _connected(settings, membership, notifier.ready))
             if client is None:
                 return
             runtime = Runtime(
@@ -86,18 +101,75 @@ async def serve(
                 capacity=settings.capacity,
                 grace_s=settings.grace_s,
                 become_member=membership.become,
+                tell=notifier.ready,
             )
+            changing = asyncio.ensure_future(_change_keys(settings, client, membership, stopping, rekeyed))
             try:
                 await runtime.run(stopping.stop, stopping.hurry)
             finally:
+                await end_tasks([changing])
                 await client.close()
     finally:
+        notifier.stopping()
         stopping.unbind()
+        await end_tasks([watching])
         await outbox.close()
         _log.info("the executor has stopped")
 
 
-async def _connected(settings: ExecutorSettings, membership: Membership) -> AsyncClient:
+async def _settled(
+    settings: ExecutorSettings, stopping: Stopping, rekeyed: Callable[[Signer], None]
+) -> ExecutorSettings:
+    """A change of the key that a crash interrupted is finished before anything else."""
+    keys = Keys(settings.folder)
+    if not keys.changing:
+        return settings
+    settling = asyncio.ensure_future(settled_in_time(keys, settings.signer, partial(_client, settings)))
+    stopped = asyncio.ensure_future(stopping.stop.wait())
+    try:
+        await asyncio.wait((settling, stopped), return_when=asyncio.FIRST_COMPLETED)
+        if not settling.done():
+            await end_tasks([settling])
+            return settings
+        signer = settling.result()
+    finally:
+        stopped.cancel()
+    if signer.identity == settings.signer.identity:
+        return settings
+    rekeyed(signer)
+    return settings.rekeyed(signer)
+
+
+async def _change_keys(
+    settings: ExecutorSettings,
+    client: AsyncClient,
+    membership: Membership,
+    stopping: Stopping,
+    rekeyed: Callable[[Signer], None],
+) -> None:
+    """Whenever SIGUSR1 asks for it; not SIGHUP, which a terminal sends when it is closed."""
+
+    def adopted(signer: Signer) -> None:
+        membership.rekeyed(signer.identity)
+        rekeyed(signer)
+
+    signer = settings.signer
+    rotation = LiveRotation(Keys(settings.folder), client, partial(_client, settings), adopted)
+    while True:
+        await stopping.rekey.wait()
+        stopping.rekey.clear()
+        try:
+            signer = await rotation.change(signer)
+        except (ColoniesError, NoConnection, OSError, UsageError) as error:
+            _log.error("the key was not changed: %s", error)
+
+
+def _client(settings: ExecutorSettings, signer: Signer) -> AsyncClient:
+    """Somebody at this executor's coordinator."""
+    return AsyncClient(settings.endpoint, signer, settings.registration.colonyname)
+
+
+async def _connected(settings: ExecutorSettings, membership: Membership, tell: Callable[[str], None]) -> AsyncClient:
     pause_s = float(TRY_FIRST_S)
     said = ""
     enrolled = False
@@ -113,6 +185,7 @@ async def _connected(settings: ExecutorSettings, membership: Membership) -> Asyn
             problem = str(error)
         if problem != said:  # once, not every half minute of a night without a network
             _log.warning("%s; trying again", problem)
+            tell(f"waits: {problem}")
             said = problem
         await asyncio.sleep(jitter(pause_s))
         pause_s = min(2 * pause_s, float(TRY_MAX_S))
@@ -120,7 +193,7 @@ async def _connected(settings: ExecutorSettings, membership: Membership) -> Asyn
 
 async def _opened(settings: ExecutorSettings) -> AsyncClient:
     client = AsyncClient(settings.endpoint, settings.signer, settings.registration.colonyname, executor=True)
-    client.caller.shown_as = settings.registration.executorname, settings.registration.executortype
+    client.introduce(settings.registration.executorname, settings.registration.executortype)
     try:
         await client.open()
     except BaseException:
@@ -161,7 +234,7 @@ async def _unless(stop: asyncio.Event, opening: Coroutine[Any, Any, AsyncClient]
 
 @contextlib.contextmanager
 def _signals(stopping: Stopping) -> Iterator[None]:
-    """SIGTERM and SIGINT are wishes, where this thread may listen for them."""
+    """SIGTERM and SIGINT are wishes to stop, SIGUSR1 is one for another key, where this thread may listen for them."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -169,8 +242,9 @@ def _signals(stopping: Stopping) -> Iterator[None]:
     numbers = (signal.SIGTERM, signal.SIGINT)
     for number in numbers:
         loop.add_signal_handler(number, stopping.wish)
+    loop.add_signal_handler(signal.SIGUSR1, stopping.rekey.set)
     try:
         yield
     finally:
-        for number in numbers:
+        for number in (*numbers, signal.SIGUSR1):
             loop.remove_signal_handler(number)

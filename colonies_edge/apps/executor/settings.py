@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -32,6 +32,11 @@ class ExecutorSettings:
     folder: Path
     capacity: int
     grace_s: float
+
+    def rekeyed(self, signer: Signer) -> ExecutorSettings:
+        """The same executor with another key."""
+        registration = replace(self.registration, executorid=signer.identity)
+        return replace(self, signer=signer, registration=registration)
 
     @property
     def endpoint(self) -> Endpoint:

@@ -1,0 +1,131 @@
+"""The target of an item, whichever side it is: finding what was submitted there, waiting for its end, cancelling it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from colonies_edge.apps.bridge.carrier import Happened
+from colonies_edge.apps.bridge.items import Event, Item, Verdict
+from colonies_edge.apps.bridge.side import BridgeClient, Member
+from colonies_edge.apps.bridge.specs import verdict_of, verdict_of_graph
+from colonies_edge.client.watching import ENDS
+from colonies_edge.protocol.errors import BadRequest, ColoniesError, Internal, NotFound
+from colonies_edge.protocol.limits import BRIDGE_WAITING_MAX
+from colonies_edge.protocol.model import Process, State
+
+# A request that was cut off may still be on its way; a look that overtakes it finds nothing, and a second one is made.
+SETTLE_S = 2.0
+SEEN_MAX = 2 * BRIDGE_WAITING_MAX
+# The order in which processes move. Waiting is looked at twice: what ran may go back to the queue between two looks.
+_LOOKS = (State.WAITING, State.RUNNING, State.WAITING, State.SUCCESS, State.FAILED, State.CANCELLED)
+
+
+class Target:
+    """Asked as `member`. `where` is what errors call it."""
+
+    def __init__(self, member: Member, where: str) -> None:
+        self.member = member
+        self._where = where
+        self._seen: dict[str, Process] = {}  # as they were last heard of: what is known need not be asked
+
+    def placed(self, process: Process) -> None:
+        """It was submitted just now."""
+        self._remember(process)
+
+    def _remember(self, process: Process) -> None:
+        self._seen[process.processid] = process
+        if len(self._seen) > SEEN_MAX:  # those of items that were cut off; they are asked for again
+            del self._seen[next(iter(self._seen))]
+
+    def seen(self, processid: str) -> Process | None:
+        """How it ended, if that was heard here; asked for once."""
+        process = self._seen.pop(processid, None)
+        return process if process is not None and process.state in ENDS else None
+
+    async def find(self, label: str) -> Happened:
+        """The only lookup that a Go server has. Of several, which only requests that were cut off can make, the first
+        counts and the others are cancelled."""
+        client = await self.member.ready()
+        await asyncio.sleep(SETTLE_S)
+        found: dict[str, Process] = {}
+        for state in _LOOKS:
+            for process in await client.get_processes(state, label=label):
+                if process.spec.label == label:  # a Go server takes one filter only, and this must be certain
+                    found[process.processid] = process
+        if not found:
+            return Event.MISSING, {}
+        first, *others = sorted(found.values(), key=lambda process: (process.submissiontime, process.processid))
+        for other in others:
+            if other.processgraphid != first.processgraphid or not first.processgraphid:
+                await _cancel(client, other.processid, other.processgraphid)
+        return Event.PLACED, {"target": first.processid, "graph": first.processgraphid}
+
+    async def cancel(self, item: Item, label: str, *, whole_graph: bool = False) -> Happened:
+        """Cancelled, or what had become of it before."""
+        if not item.target:
+            event, facts = await self.find(label)
+            return (event, facts) if event is Event.PLACED else (Event.CANCELLED, {})
+        client = await self.member.ready()
+        if await _cancel(client, item.target, item.graph):
+            return Event.CANCELLED, {}
+        try:
+            verdict = await self.verdict(client, item, whole_graph=whole_graph)
+        except NotFound:
+            return Event.CANCELLED, {}
+        return (Event.ENDED, {"verdict": verdict}) if verdict.ok else (Event.CANCELLED, {})
+
+    async def ended(self, item: Item, *, whole_graph: bool) -> Verdict:
+        """Wait, however long. `whole_graph`: the item is a workflow, not one process of it."""
+        client = await self.member.ready()
+        try:
+            if whole_graph:
+                await client.wait_graph_ended(item.graph)
+                return await self.verdict(client, item, whole_graph=True)
+            process = self._seen.pop(item.target, None) or await client.get_process(item.target)
+            if process.state not in ENDS:
+                process = await client.wait_ended(process)
+                if not client.events_are_whole:
+                    process = await client.get_process(item.target)
+            self._remember(process)
+        except NotFound:
+            return Verdict(ok=False, errors=(f"process {item.target} was removed {self._where}",))
+        return verdict_of(process, self._where)
+
+    async def verdict(self, client: BridgeClient, item: Item, *, whole_graph: bool = False) -> Verdict:
+        if whole_graph:
+            return verdict_of_graph(await nodes_of(client, item.graph), self._where)
+        return verdict_of(await client.get_process(item.target), self._where)
+
+
+async def nodes_of(client: BridgeClient, graphid: str) -> Sequence[Process]:
+    """The processes of a workflow, in the order of its spec: with a coordinator of ours."""
+    return await client.get_processes_of_graph(graphid)
+
+
+async def _cancel(client: BridgeClient, processid: str, graphid: str) -> bool:
+    """False when it has ended already."""
+    try:
+        if graphid:
+            await client.cancel_process_graph(graphid)
+        else:
+            await client.cancel_process(processid)
+    except (BadRequest, NotFound):
+        return False
+    except Internal as error:
+        if "is nil" in error.message:  # what Colonies servers say of a process that they do not know
+            return True
+        raise
+    return True
+
+
+async def source_state(client: BridgeClient, processid: str) -> Process | None:
+    """The process at its source; None when it is not known there."""
+    try:
+        return await client.get_process(processid)
+    except NotFound:
+        return None
+    except ColoniesError as error:
+        if isinstance(error, Internal) and "is nil" in error.message:
+            return None
+        raise

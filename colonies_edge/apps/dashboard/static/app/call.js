@@ -1,0 +1,116 @@
+// Calls to the coordinator: signed here, answered or failed with a sentence.
+import { setClock } from "./format.js";
+
+const RESENDS = [500, 1500, 3000];
+const TOKENS = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g; // strings and numbers of a JSON text
+const LONG = /^-?\d{16,}$/;
+const ROOM = 32768; // how many bytes at a time become characters: arguments of a function are limited
+
+export class Refused extends Error {
+  constructor(status, message, ts = 0) {
+    super(message);
+    this.status = status;
+    this.ts = ts;
+  }
+}
+
+export class Unreachable extends Error {
+  constructor() {
+    super("The coordinator cannot be reached.");
+  }
+}
+
+export function base64(bytes) {
+  let text = "";
+  for (let at = 0; at < bytes.length; at += ROOM) text += String.fromCharCode(...bytes.subarray(at, at + ROOM));
+  return btoa(text);
+}
+
+export function bytesOf(text) {
+  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+}
+
+// JSON whose whole numbers of 16 and more digits stay exact: they become strings, since a double would round them.
+export function parse(text) {
+  return JSON.parse(text.replace(TOKENS, (token) => (LONG.test(token) ? `"${token}"` : token)));
+}
+
+// JSON of values that may contain a BigInt, which it writes as a number.
+export function stringify(value) {
+  const mark = newMsgid();
+  const text = JSON.stringify(value, (_, one) => (typeof one === "bigint" ? mark + one : one));
+  return text.replace(new RegExp(`"${mark}(-?\\d+)"`, "g"), "$1");
+}
+
+export function newMsgid() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (one) => one.toString(16).padStart(2, "0")).join("");
+}
+
+export function decoded(envelope) {
+  return parse(new TextDecoder().decode(bytesOf(envelope.payload || "")));
+}
+
+export class Caller {
+  constructor(session) {
+    this.session = session;
+    this.offset = 0;
+    this.onreach = () => {};
+  }
+
+  // A signed request: a message, who signs it, and a msgid that is the same for every resend.
+  envelope(msgtype, fields, signer, msgid = newMsgid()) {
+    const stamp = { msgid, ts: Date.now() + this.offset };
+    if (this.session.serverid) stamp.serverid = this.session.serverid;
+    const payload = base64(new TextEncoder().encode(stringify({ msgtype, ...fields, ...stamp })));
+    return { payloadtype: msgtype, payload, signature: signer ? signer.sign(payload) : "" };
+  }
+
+  // The reply's value. Throws Refused or Unreachable.
+  async call(msgtype, fields = {}, { signer = this.session.signer, resend = false, signal } = {}) {
+    const msgid = newMsgid();
+    let skewed = false;
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        return await this.#once(this.envelope(msgtype, fields, signer, msgid), signal);
+      } catch (error) {
+        if (error instanceof Refused && error.status === 425 && error.ts && !skewed) {
+          skewed = true;
+          this.offset = error.ts - Date.now();
+          setClock(this.offset);
+        } else if (!(error instanceof Unreachable && resend && attempt < RESENDS.length)) {
+          throw error;
+        } else {
+          // Safe for changes too: the coordinator knows the msgid and answers as it did the first time.
+          await new Promise((resolve) => setTimeout(resolve, RESENDS[attempt]));
+        }
+      }
+    }
+  }
+
+  async #once(envelope, signal) {
+    let reply;
+    try {
+      const response = await fetch("/api", {
+        method: "POST",
+        body: JSON.stringify(envelope),
+        signal,
+        credentials: "omit",
+        cache: "no-store",
+      });
+      reply = await response.json();
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+      this.onreach(false);
+      throw new Unreachable();
+    }
+    this.onreach(true);
+    const value = decoded(reply);
+    if (reply.error) throw new Refused(value.status, sentence(value.message), Number(value.ts || 0));
+    return value;
+  }
+}
+
+export function sentence(text) {
+  const whole = String(text || "The coordinator refused this and said no reason").trim();
+  return /[.!?]$/.test(whole) ? whole : `${whole}.`;
+}

@@ -1,0 +1,46 @@
+// Elements from values. Text becomes text nodes and nothing else: no data is ever read as HTML.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+// h("p.quiet", { title: "…", onclick: f }, "text", [children], null)
+export function h(spec, properties, ...children) {
+  const [tag, ...classes] = spec.split(".");
+  const element = document.createElement(tag || "div");
+  if (classes.length) element.classList.add(...classes);
+  if (isProperties(properties)) set(element, properties);
+  else children.unshift(properties);
+  append(element, children);
+  return element;
+}
+
+export function svg(tag, attributes = {}, ...children) {
+  const element = document.createElementNS(SVG, tag);
+  set(element, attributes);
+  append(element, children);
+  return element;
+}
+
+function isProperties(value) {
+  return value !== null && typeof value === "object" && !(value instanceof Node) && !Array.isArray(value);
+}
+
+export function set(element, properties) {
+  for (const [name, value] of Object.entries(properties)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value === true) element.setAttribute(name, "");
+    else if (value !== false && value !== null && value !== undefined) element.setAttribute(name, String(value));
+  }
+}
+
+export function append(element, children) {
+  for (const child of children.flat(Infinity)) {
+    if (child === null || child === undefined || child === false) continue;
+    element.append(child instanceof Node ? child : document.createTextNode(String(child)));
+  }
+}
+
+export function fill(element, ...children) {
+  element.replaceChildren();
+  append(element, children);
+  return element;
+}

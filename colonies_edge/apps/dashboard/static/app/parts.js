@@ -1,0 +1,162 @@
+// What pages are made of: badges, links, tables, dialogs, buttons that ask the coordinator.
+import { h } from "./dom.js";
+import { STATES, json } from "./format.js";
+
+export function badge(state, words = STATES) {
+  return h(`span.badge.s${state}`, {}, words[state] ?? `state ${state}`);
+}
+
+export function link(path, text, title = "") {
+  return h("a", { href: `#${path}`, title }, text);
+}
+
+export function idLink(kind, id) {
+  return h("a.id", { href: `#/${kind}/${id}`, title: id }, id.slice(0, 8));
+}
+
+export function copyable(text) {
+  const button = h("button.copy.plain", { type: "button", "aria-label": "Copy" }, "copy");
+  button.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(text);
+      button.textContent = "copied";
+    } catch {
+      getSelection().selectAllChildren(button.previousSibling); // no clipboard without https: then it is selected
+    }
+    setTimeout(() => (button.textContent = "copy"), 1500);
+  });
+  return h("span.copyable", {}, h("code", {}, text), button);
+}
+
+export function empty(text) {
+  return h("p.empty", {}, text);
+}
+
+export function section(title, ...content) {
+  return h("section.card", {}, h("h2", {}, title), ...content);
+}
+
+export function pre(value) {
+  return h("pre", { tabindex: "0" }, typeof value === "string" ? value : json(value));
+}
+
+// Names and values, those without a value left out.
+export function facts(pairs) {
+  const kept = pairs.filter(([, value]) => value !== "" && value !== null && value !== undefined && value !== false);
+  return h("dl.facts", {}, kept.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
+}
+
+let fields = 0;
+
+export function field(label, control, hint = "") {
+  fields += 1;
+  control.id = `field-${fields}`;
+  if (hint) control.setAttribute("aria-describedby", `hint-${fields}`);
+  return h(
+    "div.field", {}, h("label", { for: control.id }, label), control,
+    hint ? h("span.hint", { id: `hint-${fields}` }, hint) : null,
+  );
+}
+
+export function select(options, value = "") {
+  return h(
+    "select", {},
+    options.map(([key, text]) => h("option", { value: key, selected: String(key) === String(value) }, text)),
+  );
+}
+
+// A button that is dead while what it started is under way, and tells how that ended.
+export function action(page, text, run, { kind = "", done = "", reads = false } = {}) {
+  const off = page.session.readonly && !reads;
+  const title = off ? "Without a key this page only shows" : null;
+  const button = h(`button${kind ? `.${kind}` : ""}`, { type: "button", disabled: off, title }, text);
+  button.addEventListener("click", () => act(page, button, run, done));
+  return button;
+}
+
+export async function act(page, button, run, done = "") {
+  button.disabled = true;
+  try {
+    const result = await run();
+    if (result !== false && done) page.app.tell(done);
+  } catch (error) {
+    page.app.failed(error);
+  } finally {
+    button.disabled = false;
+  }
+}
+
+// Resolves with true when the person says yes. The keyboard is in the dialog, Escape is no.
+export function confirmed(text, verb) {
+  return new Promise((resolve) => {
+    const yes = h("button.danger", { value: "yes" }, verb);
+    const dialog = h(
+      "dialog", { "aria-label": text },
+      h("form", { method: "dialog" }, h("p", {}, text), h("div.actions", h("button", { value: "no" }, "Keep"), yes)),
+    );
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      resolve(dialog.returnValue === "yes");
+    });
+    document.body.append(dialog);
+    dialog.showModal();
+  });
+}
+
+// A table that changes only the rows that changed. columns: [{ name, cell(row), kind }], kind "number" or "wide".
+export class Table {
+  #rows = new Map();
+
+  constructor(columns, { caption, key = (row) => row.id, none = "Nothing here." }) {
+    this.columns = columns;
+    this.key = key;
+    this.body = h("tbody");
+    this.none = empty(none);
+    this.element = h(
+      "div.table", {},
+      h(
+        "table", {}, h("caption.hidden", {}, caption),
+        h("thead", {}, h("tr", {}, columns.map((one) => h(`th${one.kind ? `.${one.kind}` : ""}`, { scope: "col" }, one.name)))),
+        this.body,
+      ),
+      this.none,
+    );
+    this.none.hidden = true; // until it is known
+  }
+
+  update(rows) {
+    const before = this.#rows;
+    this.#rows = new Map();
+    const elements = rows.map((row) => {
+      const key = this.key(row), said = JSON.stringify(row), known = before.get(key);
+      const element = known?.said === said ? known.element : this.#element(row, known?.element);
+      this.#rows.set(key, { said, element });
+      return element;
+    });
+    const same = elements.length === this.body.children.length
+      && elements.every((one, index) => one === this.body.children[index]);
+    if (!same) this.body.replaceChildren(...elements);
+    this.none.hidden = rows.length > 0;
+    this.element.classList.toggle("nothing", rows.length === 0);
+  }
+
+  #element(row, known) {
+    const cells = this.columns.map((one) => h(`td${one.kind ? `.${one.kind}` : ""}`, { "data-name": one.name }, one.cell(row)));
+    if (!known) return h("tr", {}, cells);
+    // Cells that say the same stay, so that the keyboard's place is not lost when a row gets another time.
+    cells.forEach((cell, index) => cell.isEqualNode(known.children[index]) || known.children[index].replaceWith(cell));
+    return known;
+  }
+}
+
+// Buttons of which one is pressed. items: [[value, text]]. onpick(value).
+export function choice(label, items, value, onpick) {
+  const buttons = items.map(([key, text]) => h("button", { type: "button", "data-key": key, "aria-pressed": String(key === value) }, text));
+  for (const button of buttons) {
+    button.addEventListener("click", () => {
+      for (const one of buttons) one.setAttribute("aria-pressed", String(one === button));
+      onpick(items.find(([key]) => String(key) === button.dataset.key)[0]);
+    });
+  }
+  return h("div.choice", { role: "group", "aria-label": label }, buttons);
+}

@@ -1,0 +1,27 @@
+// What can be asked for: the functions that executors registered.
+import { h } from "../dom.js";
+import { Table, field, link } from "../parts.js";
+import { FUNCTION_COLUMNS } from "./executor.js";
+
+export async function show(page) {
+  const functions = await page.call("getfunctionsmsg", { colonyname: page.colony, executorname: "" });
+  const table = new Table(
+    [
+      ...FUNCTION_COLUMNS.slice(0, 1),
+      { name: "Type", cell: (row) => row.executortype },
+      { name: "Executor", cell: (row) => link(`/executor/${encodeURIComponent(row.executorname)}`, row.executorname) },
+      ...FUNCTION_COLUMNS.slice(1),
+      { name: "", cell: (row) => h("a.button", { href: `#/submit?${new URLSearchParams({ function: row.funcname, type: row.executortype })}` }, "Submit"), kind: "actions" },
+    ],
+    { caption: "Functions", key: (row) => row.functionid, none: "No executor has registered a function." },
+  );
+  functions.sort((a, b) => (a.funcname < b.funcname ? -1 : a.funcname > b.funcname ? 1 : a.executorname < b.executorname ? -1 : 1));
+  const search = h("input", { type: "search", placeholder: "name, type, executor" });
+  const draw = () => {
+    const word = search.value.trim().toLowerCase();
+    table.update(functions.filter((one) => `${one.funcname} ${one.executortype} ${one.executorname}`.toLowerCase().includes(word)));
+  };
+  search.addEventListener("input", draw);
+  page.show(page.heading("Functions"), h("div.filters", field("Find", search)), table.element);
+  draw();
+}

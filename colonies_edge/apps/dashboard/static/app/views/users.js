@@ -1,0 +1,17 @@
+// Who may submit.
+import { h } from "../dom.js";
+import { Table, copyable } from "../parts.js";
+
+export async function show(page) {
+  const table = new Table(
+    [
+      { name: "Name", cell: (row) => h("b", {}, row.name) },
+      { name: "Identity", cell: (row) => copyable(row.userid), kind: "wide" },
+      { name: "E-mail", cell: (row) => row.email },
+      { name: "Telephone", cell: (row) => row.phone },
+    ],
+    { caption: "Users", key: (row) => row.userid, none: "The colony has no users." },
+  );
+  page.show(page.heading("Users"), table.element);
+  table.update(await page.call("getusersmsg", { colonyname: page.colony }));
+}

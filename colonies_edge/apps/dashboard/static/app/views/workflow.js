@@ -1,0 +1,156 @@
+// One workflow, drawn; its nodes change colour as their processes do.
+import { Graph } from "../graph.js";
+import { fill, h } from "../dom.js";
+import { RUNNING, STATES, count, plural, when } from "../format.js";
+import { Table, action, badge, confirmed, copyable, facts, idLink, section } from "../parts.js";
+
+const DRAWN_MAX = 2000; // more nodes than a screen has room for, and than a browser moves smoothly
+const PAGE = 100, DRAW_MS = 200;
+const COLOURS = ["#eee8d8", "#4689cd", "#92d050", "#cb4239", "#f5a623"]; // of the drawing in the reply: they say the state
+
+export async function show(page) {
+  const id = page.params.id;
+  const states = new Map();
+  let graph = null, plan = null, drawing = null, nodes = null, early = false, waiting = 0;
+
+  page.subscribe("subscribeprocessgraphmsg", { processgraphid: id, states: [0, 1, 2, 3, 4] }, (value, kind) => {
+    if (kind === "error") return;
+    early ||= !graph;
+    if (!graph) return;
+    graph = { ...graph, state: value.state, starttime: value.starttime, endtime: value.endtime };
+    draw();
+  });
+  page.subscribe("subscribeprocessesmsg", { executortype: "", processgraphid: id, states: [0, 1, 2, 3, 4] }, (row, kind) => {
+    if (kind === "error" || row.processgraphid !== id) return;
+    early ||= !graph;
+    if (!graph) return;
+    states.set(row.processid, row.state);
+    drawing?.state(row.processid, row.state);
+    nodes.heard(row);
+    waiting ||= setTimeout(draw, DRAW_MS);
+  });
+
+  const read = async () => {
+    const whole = await page.call("getprocessgraphmsg", { processgraphid: id });
+    plan = whole.nodes.length ? fromDrawing(whole) : await fromProcesses(page, whole);
+    graph = whole;
+    for (const node of plan.nodes) {
+      states.set(node.id, node.state);
+      drawing?.state(node.id, node.state);
+    }
+  };
+  await page.watching();
+  await read();
+  const head = h("div", {}), tallies = h("p.tallies", {});
+  drawing = plan.nodes.length && plan.nodes.length <= DRAWN_MAX ? new Graph(plan.nodes, plan.edges) : null;
+  nodes = new Nodes(page, id, graph.processids.length);
+  page.show(head, drawing?.element ?? h("p.empty", {}, `${plural(graph.processids.length, "process", "processes")}: too many to be drawn here. They are listed below.`), nodes.element);
+
+  function draw() {
+    waiting = 0;
+    const counts = STATES.map((_, state) => [...states.values()].filter((one) => one === state).length);
+    fill(
+      head,
+      page.heading("Workflow", badge(graph.state), ...actions(page, graph)),
+      facts([
+        ["Workflow", copyable(graph.processgraphid)], ["Initiator", graph.initiatorname], ["Submitted", when(graph.submissiontime)],
+        ["Started", when(graph.starttime)], ["Ended", graph.state > RUNNING ? when(graph.endtime) : ""],
+      ]),
+      tallies,
+    );
+    fill(tallies, states.size ? counts.map((number, state) => (number ? [badge(state), count(number)] : null)) : null);
+  }
+
+  page.refresh = async () => {
+    await read();
+    draw();
+    await nodes.load();
+  };
+  draw();
+  await nodes.load();
+  if (early) await page.refresh(); // something happened while the first answer was on its way
+}
+
+// What is to be drawn, from the reply: it says the states by colours.
+function fromDrawing({ nodes, edges }) {
+  return {
+    nodes: nodes.map(({ id, data, style }) => ({ id, label: data?.label || id.slice(0, 8), state: Math.max(0, COLOURS.indexOf(style?.background)) })),
+    edges: edges.map((edge) => [edge.source, edge.target]),
+  };
+}
+
+// The same for a workflow whose drawing did not fit into the reply.
+async function fromProcesses(page, { processgraphid, processids }) {
+  const rows = [];
+  while (processids.length <= DRAWN_MAX && rows.length < processids.length) {
+    const more = await page.call("getprocessesmsg", { colonyname: page.colony, processgraphid, state: -1, count: PAGE, after: rows.at(-1)?.processid || "" });
+    if (!more.length) break;
+    rows.push(...more);
+  }
+  return {
+    nodes: rows.map(({ processid, spec, state }) => ({ id: processid, label: spec.nodename || processid.slice(0, 8), state })),
+    edges: rows.flatMap(({ processid, parents }) => parents.map((parent) => [parent, processid])),
+  };
+}
+
+function actions(page, graph) {
+  const ask = (text, verb, msgtype, done, leave) => action(page, verb, async () => {
+    if (!(await confirmed(text, verb))) return false;
+    await page.change(msgtype, { processgraphid: graph.processgraphid });
+    if (leave) page.go("/workflows");
+    return true;
+  }, { kind: "danger", done });
+  if (graph.state <= RUNNING) return [ask("Cancel this workflow with everything that waits or runs in it?", "Cancel it", "cancelprocessgraphmsg", "", false)];
+  return [ask("Remove this workflow with its processes for good?", "Remove", "removeprocessgraphmsg", "The workflow was removed.", true)];
+}
+
+// The same as a list, for those who do not look at drawings, and for what is too large to be one.
+class Nodes {
+  #rows = [];
+  #pages = [""];
+
+  constructor(page, id, total) {
+    Object.assign(this, { page, id, total });
+    this.table = new Table(
+      [
+        { name: "Node", cell: (row) => row.spec.nodename },
+        { name: "State", cell: (row) => [badge(row.state), row.waitforparents && !row.state ? h("span.quiet", {}, " for parents") : null] },
+        { name: "Function", cell: (row) => row.spec.funcname, kind: "wide" },
+        { name: "Type", cell: (row) => row.spec.conditions.executortype },
+        { name: "Process", cell: (row) => idLink("process", row.processid) },
+      ],
+      { caption: "Processes of the workflow", key: (row) => row.processid },
+    );
+    const button = (text, by) => h("button", { type: "button", onclick: () => this.turn(by).catch((error) => page.app.failed(error)) }, text);
+    this.back = button("Previous", -1);
+    this.next = button("Next", 1);
+    this.where = h("span", {});
+    this.element = section("Processes", this.table.element, total > PAGE ? h("div.pager", this.back, this.where, this.next) : null);
+  }
+
+  async load() {
+    this.#rows = await this.page.call("getprocessesmsg", {
+      colonyname: this.page.colony, processgraphid: this.id, state: -1, count: PAGE, after: this.#pages.at(-1),
+    });
+    this.table.update(this.#rows);
+    this.back.disabled = this.#pages.length === 1;
+    this.next.disabled = this.#pages.length * PAGE >= this.total;
+    this.where.textContent = `page ${this.#pages.length} of ${Math.ceil(this.total / PAGE)}`;
+  }
+
+  async turn(by) {
+    if (by > 0) this.#pages.push(this.#rows.at(-1).processid);
+    else this.#pages.pop();
+    await this.load();
+  }
+
+  heard(row) {
+    const at = this.#rows.findIndex((one) => one.processid === row.processid);
+    if (at < 0) return;
+    this.#rows[at] = row;
+    this.drawn ||= setTimeout(() => {
+      this.drawn = 0;
+      this.table.update(this.#rows);
+    }, 200);
+  }
+}

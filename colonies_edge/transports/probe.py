@@ -1,0 +1,45 @@
+"""A look at the way to a broker: how far it is, how it is encrypted, whether our side waits for acknowledgements."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from dataclasses import dataclass
+
+from colonies_edge.transports.mqtt_socket import BrokerUrl, Tls, connect
+from colonies_edge.transports.system import SystemClock
+
+PROBE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """`expires_ms` is when the broker's certificate ends, 0 when that cannot be known (no TLS, or nobody checks it)."""
+
+    address: str
+    connect_ms: float
+    nodelay: bool
+    tls_version: str = ""
+    expires_ms: int = 0
+
+
+async def probe(url: str, tls: Tls | None) -> Way:
+    """Connect as every link does, look, and leave without a word. Raises OSError (ssl.SSLError is one)."""
+    broker, clock = BrokerUrl.parse(url), SystemClock()
+    context = (tls or Tls()).context() if broker.tls else None
+    before_ns = clock.monotonic_ns()
+    sock = await asyncio.wait_for(connect(broker.host, broker.port, context), PROBE_S)
+    try:
+        connect_ms = (clock.monotonic_ns() - before_ns) / 1e6
+        certificate = sock.getpeercert() if isinstance(sock, ssl.SSLSocket) else None
+        ends = str((certificate or {}).get("notAfter", ""))
+        return Way(
+            address=str(sock.getpeername()[0]),
+            connect_ms=connect_ms,
+            nodelay=bool(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)),
+            tls_version=(sock.version() or "") if isinstance(sock, ssl.SSLSocket) else "",
+            expires_ms=int(ssl.cert_time_to_seconds(ends)) * 1000 if ends else 0,
+        )
+    finally:
+        sock.close()

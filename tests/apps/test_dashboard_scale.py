@@ -1,0 +1,96 @@
+"""The dashboard before a colony with ten thousand processes, and before a workflow of a thousand."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from colonies_edge.client.client import AsyncClient
+from colonies_edge.crypto.identity import Signer
+from tests.support.dashboard import dashboard, signed_in
+from tests.support.http_colony import HttpColony, spec
+
+WAITING, CANCELLED = 8_000, 2_000
+AT_ONCE = 500  # calls that are under way
+PAGE = 50
+
+
+def crowd(colony: HttpColony) -> tuple[list[str], list[str]]:
+    """Ten thousand processes: those that wait, in the order of their submission, and those that were cancelled."""
+
+    async def submit_all() -> tuple[list[str], list[str]]:
+        async with AsyncClient(colony.endpoint, Signer(colony.prvkey), "lab") as client:
+            ids: list[str] = []
+            for start in range(0, WAITING + CANCELLED, AT_ONCE):
+                calls = (client.submit(spec=spec(label=f"batch-{start}", args=[start + n])) for n in range(AT_ONCE))
+                ids += [process.processid for process in await asyncio.gather(*calls)]
+            for start in range(WAITING, WAITING + CANCELLED, AT_ONCE):
+                await asyncio.gather(*(client.cancel_process(processid) for processid in ids[start : start + AT_ONCE]))
+            return ids[:WAITING], ids[WAITING:]
+
+    return asyncio.run(submit_all())
+
+
+def test_ten_thousand_processes_are_paged_filtered_and_found(tmp_path: Path) -> None:
+    with dashboard(tmp_path) as (colony, browser):
+        waiting, cancelled = crowd(colony)
+        signed_in(colony, browser)
+        browser.until_text("8 000", ".tile.s0")
+        browser.until_text("2 000", ".tile.s4")
+
+        def ids() -> list[str]:
+            browser.until("document.querySelectorAll('tbody tr').length > 0")
+            found: list[str] = browser.run("[...document.querySelectorAll('tbody a.id')].map((one) => one.title)")
+            return found
+
+        for state, all_ids in ((0, waiting), (4, cancelled)):
+            browser.go(f"#/processes?state={state}", "Processes")
+            seen: list[str] = []
+            for number in range(1, 6):
+                browser.until_text(f"page {number}", ".pager")
+                seen += ids()
+                browser.click(".pager button", "Next")
+            browser.until_text("page 6", ".pager")
+            assert len(set(seen)) == 5 * PAGE and set(seen) <= set(all_ids), "each once, and of that state"
+            browser.click(".pager button", "Previous")
+            browser.until_text("page 5", ".pager")
+            assert ids() == seen[-PAGE:]
+
+        browser.go("#/processes?state=0&label=batch-7500", "Processes")
+        assert set(ids()) <= set(waiting[7500:])
+        browser.run(f"document.querySelector('#find input').value = '{waiting[7777]}'")
+        browser.run("document.querySelector('#find').requestSubmit()")
+        browser.until(f"location.hash === '#/process/{waiting[7777]}'")
+        browser.until_text("7777", "pre")
+        assert browser.problems == []
+
+
+def test_a_workflow_of_a_thousand_is_drawn_and_stays_alive(tmp_path: Path) -> None:
+    with dashboard(tmp_path) as (colony, browser):
+        nodes: list[dict[str, Any]] = []
+        for number in range(1_000):
+            before = [f"n{number - 20}", f"n{max(0, number - 27)}"] if number >= 20 else []
+            conditions = {"executortype": "cli", "dependencies": before}
+            nodes.append({"nodename": f"n{number}", "funcname": "f", "conditions": conditions})
+        graph = colony.do(colony.me, "submitworkflowspecmsg", spec={"colonyname": "lab", "functionspecs": nodes})
+        worker = colony.worker()
+        browser.screen(1280, 900)
+        signed_in(colony, browser)
+        browser.go(f"#/workflow/{graph['processgraphid']}", "Workflow")
+        browser.until("document.querySelectorAll('.node.s0').length === 1000")
+        assert browser.run("document.querySelectorAll('.edges path').length") == 1_959
+        before = browser.run("document.querySelector('.graph').getAttribute('viewBox')")
+        box = browser.run(
+            "(({ x, y, width }) => [x + width / 2, y + 200])(document.querySelector('.graph').getBoundingClientRect())"
+        )
+        browser.say("Input.dispatchMouseEvent", type="mouseWheel", x=box[0], y=box[1], deltaX=0, deltaY=-100)
+        browser.until(f"document.querySelector('.graph').getAttribute('viewBox') !== {before!r}")
+        for _ in range(20):
+            process = colony.do(worker, "assignprocessmsg", colonyname="lab", timeout=-1)
+            colony.do(worker, "closesuccessfulmsg", processid=process["processid"])
+        browser.until("document.querySelectorAll('.node.s2').length === 20")
+        browser.until_text("page 1 of 10", ".pager")
+        browser.click(".pager button", "Next")
+        browser.until_text("n100", "tbody")
+        assert browser.problems == []

@@ -1,0 +1,263 @@
+"""The line goes, bridges and coordinators die: everything arrives, and nothing runs twice to success."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from colonies_edge.apps.bridge.items import Kind, Stage
+from colonies_edge.apps.bridge.settings import Down, Up
+from colonies_edge.client.handles import ProcessHandle
+from tests.support.bridged import BridgeThread, Work, bridged, two_colonies
+from tests.support.http_colony import HttpColony
+from tests.support.live_colony import ROOT, LiveColony, working
+from tests.support.proxy import Proxy
+from tests.support.until import until
+
+PATIENCE_S = 60
+RULES: dict[str, Any] = {"down": (Down(cloud="device", edge="device"),), "up": (Up(edge="gpu", cloud="gpu"),)}
+
+
+class Pair:
+    """Two colonies, a proxy before the one in the cloud, and an executor on each side."""
+
+    def __init__(self, folder: Path, edge: LiveColony, cloud: HttpColony, proxy: Proxy) -> None:
+        self.folder, self.edge, self.cloud, self.proxy = folder, edge, cloud, proxy
+        self.device, self.gpu = Work(edge, "device"), Work(cloud, "gpu")
+
+    @contextlib.contextmanager
+    def bridge(self, **rules: Any) -> Iterator[BridgeThread]:
+        with bridged(self.folder, self.edge, self.cloud, cloud_url=self.proxy.url, **(rules or RULES)) as bridge:
+            yield bridge
+
+    def ran_once(self, count: int) -> None:
+        assert sorted(self.device.ran) == list(range(count))
+        assert sorted(self.gpu.ran) == list(range(count))
+
+
+@pytest.fixture(params=["mqtt", "http"])
+def pair(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Pair]:
+    with two_colonies(tmp_path) as (edge, cloud), Proxy(cloud.http if request.param == "http" else cloud.url) as proxy:
+        pair = Pair(tmp_path, edge, cloud, proxy)
+        with working(pair.device.executor), working(pair.gpu.executor):
+            yield pair
+
+
+def outputs(processes: list[ProcessHandle]) -> list[Any]:
+    return [process.wait(PATIENCE_S).output for process in processes]
+
+
+def on_its_way(bridge: BridgeThread, kind: Kind, count: int) -> None:
+    """Wait until so many items of a kind are on their way."""
+    assert bridge.bridge is not None
+    table = bridge.bridge.carrier.table
+    until(lambda: table.count(kind) == count)
+
+
+def test_the_cloud_need_not_be_there_at_the_start(pair: Pair) -> None:
+    pair.proxy.down()
+    with pair.bridge() as bridge, pair.edge.client() as edge, pair.cloud.client() as cloud:
+        up = edge.submit("double", 1, executortype="gpu")
+        down = cloud.submit("double", 2, executortype="device")
+        on_its_way(bridge, Kind.UP, 1)
+        assert bridge.bridge is not None and not bridge.bridge.cloud.line.up
+        pair.proxy.up()
+        assert outputs([up, down]) == [2, 4]
+        assert bridge.bridge.cloud.line.up
+
+
+def test_what_waits_for_the_line_outlives_the_bridge_and_arrives_in_order(pair: Pair) -> None:
+    pair.gpu.executor.stop()
+    pair.proxy.down()
+    with pair.edge.client() as edge:
+        with pair.bridge() as bridge:
+            processes = [edge.submit("double", number, executortype="gpu") for number in range(10)]
+            on_its_way(bridge, Kind.UP, 10)
+        pair.proxy.up()
+        alone = Work(pair.cloud, "gpu", capacity=1)
+        with pair.bridge(), working(alone.executor):
+            assert outputs(processes) == [2 * number for number in range(10)]
+    assert sorted(alone.ran) == list(range(10))
+
+
+def test_a_result_waits_until_the_line_is_back(pair: Pair) -> None:
+    with pair.bridge() as bridge, pair.cloud.client() as cloud:
+        process = cloud.submit("until", 1, executortype="device")
+        pair.device.holding.acquire()
+        pair.proxy.down()
+        pair.device.release.set()
+        assert bridge.bridge is not None
+        table = bridge.bridge.carrier.table
+        until(lambda: any(item.stage is Stage.ENDED for item in table))
+        pair.proxy.up()
+        assert process.wait(PATIENCE_S).output == 1
+    assert pair.device.ran == [1]
+
+
+def test_work_that_the_cloud_gives_once_more_is_delivered_and_not_done_again(pair: Pair) -> None:
+    with pair.bridge(), pair.cloud.client() as cloud:
+        process = cloud.submit("until", 1, executortype="device", maxexectime=3, maxretries=5)
+        pair.device.holding.acquire()
+        pair.proxy.down()
+        pair.device.release.set()
+        until(lambda: process.refresh().model.retries == 1)
+        pair.proxy.up()
+        assert process.wait(PATIENCE_S).output == 1
+    assert pair.device.ran == [1]
+
+
+def test_a_connection_that_is_repeated_changes_nothing(pair: Pair) -> None:
+    pair.proxy.recording = True
+    with pair.bridge(), pair.edge.client() as edge, pair.cloud.client() as cloud:
+        up = [edge.submit("double", number, executortype="gpu") for number in range(3)]
+        down = [cloud.submit("double", number, executortype="device") for number in range(3)]
+        assert outputs(up) == outputs(down) == [0, 2, 4]
+        assert pair.proxy.repeat() > 0
+        assert edge.submit("double", 3, executortype="gpu").wait(PATIENCE_S).output == 6
+        assert cloud.submit("double", 3, executortype="device").wait(PATIENCE_S).output == 6
+    pair.ran_once(4)
+
+
+def test_more_than_the_bound_waits_at_its_source(pair: Pair) -> None:
+    with (
+        pair.bridge(
+            down=(Down(cloud="device", edge="device", waiting=2),), up=(Up(edge="gpu", cloud="gpu", waiting=3),)
+        ) as bridge,
+        pair.edge.client() as edge,
+        pair.cloud.client() as cloud,
+    ):
+        down = [cloud.submit("until", number, executortype="device") for number in range(5)]
+        on_its_way(bridge, Kind.DOWN, 2)
+        pair.proxy.down()
+        up = [edge.submit("double", number, executortype="gpu") for number in range(9)]
+        on_its_way(bridge, Kind.UP, 3)
+        assert edge.run(edge.asynchronous.get_colony_stats()).runningprocesses == 3 + 2
+        pair.device.release.set()
+        pair.proxy.up()
+        assert outputs(up) == [2 * number for number in range(9)]
+        assert outputs(down) == list(range(5))
+    assert sorted(pair.device.ran) == list(range(5))
+
+
+def test_both_coordinators_restart_while_work_is_on_its_way(pair: Pair) -> None:
+    with pair.bridge(), pair.edge.client() as edge, pair.cloud.client() as cloud:
+        down = cloud.submit("until", 1, executortype="device")
+        up = edge.submit("until", 2, executortype="gpu")
+        pair.device.holding.acquire()
+        pair.gpu.holding.acquire()
+        for colony in (pair.edge, pair.cloud):
+            colony.stop()
+            colony.start()
+        pair.device.release.set()
+        pair.gpu.release.set()
+        assert outputs([down, up]) == [1, 2]
+    assert (pair.device.ran, pair.gpu.ran) == ([1], [2])
+
+
+# -- bridges that are killed
+
+
+CONFIG = """
+name = "site"
+[edge]
+url = "{edge.url}"
+colony = "lab"
+serverid = "{edge.serverid}"
+colony_prvkey = "{edge.colony_prvkey}"
+[cloud]
+url = "{url}"
+colony = "lab"
+colony_prvkey = "{cloud.colony_prvkey}"
+[[down]]
+cloud = "device"
+edge = "device"
+[[up]]
+edge = "gpu"
+"""
+
+
+class BridgeProcess:
+    """`bridge start` in a process of its own."""
+
+    def __init__(self, pair: Pair) -> None:
+        self.config = pair.folder / "bridge.toml"
+        self.config.write_text(CONFIG.format(edge=pair.edge, cloud=pair.cloud, url=pair.proxy.url))
+        self._folder = pair.folder
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("COLONIES_")}
+        words = ["bridge", "start", "--config", str(self.config), "--data", str(self._folder / "bridge-data")]
+        with open(self._folder / "bridge.log", "ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "colonies_edge", *words], env={**clean, "PYTHONPATH": str(ROOT)}, stderr=log
+            )
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> int:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait()
+
+
+def survive(pair: Pair, count: int, seed: int) -> None:
+    """So many items each way, while the bridge is killed and the line is cut, at random."""
+    luck = random.Random(seed)
+    bridge = BridgeProcess(pair)
+    bridge.start()
+    done = threading.Event()
+
+    def bad_luck() -> None:
+        while not done.wait(luck.uniform(0.1, 1.0)):
+            match luck.randrange(4):
+                case 0:
+                    bridge.kill()
+                    bridge.start()
+                case 1:
+                    pair.proxy.cut()
+                case 2:
+                    pair.proxy.cut_at_random(40_000)
+                case 3:
+                    pair.proxy.down()
+                    done.wait(luck.uniform(0.1, 1.0))
+                    pair.proxy.up()
+
+    trouble = threading.Thread(target=bad_luck)
+    trouble.start()
+    try:
+        with pair.edge.client() as edge, pair.cloud.client() as cloud:
+            up = [edge.submit("double", number, executortype="gpu", maxretries=-1) for number in range(count)]
+            down = [cloud.submit("double", number, executortype="device", maxretries=-1) for number in range(count)]
+            expected = [2 * number for number in range(count)]
+            assert [process.wait(count + PATIENCE_S).output for process in up] == expected
+            assert [process.wait(count + PATIENCE_S).output for process in down] == expected
+    finally:
+        done.set()
+        trouble.join()
+        # Told to stop in the moment of its start, it may not have listened yet.
+        assert bridge.stop() in (0, -signal.SIGTERM), (pair.folder / "bridge.log").read_text()
+    pair.ran_once(count)
+
+
+def test_a_hundred_each_way_while_the_bridge_is_killed_and_the_line_is_cut(pair: Pair) -> None:
+    survive(pair, 100, seed=1)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", [2, 3])
+def test_a_thousand_each_way_while_the_bridge_is_killed_and_the_line_is_cut(pair: Pair, seed: int) -> None:
+    survive(pair, 1_000, seed)
