@@ -70,6 +70,19 @@ OTHER_VARIABLES = (
         "what a bridge mirrors",
         "in `env` of the process: who ran it at the edge, and when",
     ),
+    ("COLONIES_KEY_PASSPHRASE", "whatever has a key in a folder", "opens keys that are kept under a passphrase"),
+    ("COLONIES_KEY_PASSPHRASE_FILE", "whatever has a key in a folder", "the same, in the first line of a file"),
+    ("COLONIES_EDGE_OPTIONS", "units that `install` writes", "what is added to the command line of the service"),
+    (
+        "COLONIES_ORIGIN, COLONIES_LABEL",
+        "what came over a bridge",
+        "set in the environment of its processes: where it was, hop by hop, and the label that people gave it",
+    ),
+    (
+        "COLONIES_EDGE_EXECUTORTYPE, COLONIES_EDGE_EXECUTOR, COLONIES_EDGE_START_NS, COLONIES_EDGE_END_NS",
+        "who looks at mirrored work at the other end of a bridge",
+        "set there: who ran it at the edge, and when",
+    ),
     (
         ", ".join(f"AWS_S3_{name.upper()}" for name in S3Settings.__dataclass_fields__),
         "`fs`, `Client`",
