@@ -13,7 +13,7 @@ from pathlib import Path
 from colonies_edge import __version__
 from colonies_edge.apps.cli import command, exits
 from colonies_edge.apps.cli.console import PROGRAM
-from colonies_edge.apps.cli.parser import GROUPS, whole
+from colonies_edge.apps.cli.parser import GROUPS, add_group, group_named, whole
 from colonies_edge.apps.config import DEFAULTS, DEVENV, FOLDER, SECRETS, VARIABLES
 from colonies_edge.client.s3 import S3Settings
 from colonies_edge.crypto.backends import SETTING as CRYPTO
@@ -130,7 +130,19 @@ def _entries(parser: argparse.ArgumentParser, path: tuple[str, ...]) -> Iterator
         for word, below in action.choices.items():
             group = any(isinstance(inner, argparse._SubParsersAction) for inner in below._actions)
             yield Entry((*path, word), lines.get(word, ""), below, group)
-            yield from _entries(below, (*path, word))
+            yield from _entries(below if path or group else _below(word), (*path, word))
+
+
+def _below(word: str) -> argparse.ArgumentParser:
+    """The commands below a word that is a command itself, too (`enrol TOKEN`, `enrol ls`): the word that follows tells
+    the parser which of both is meant."""
+    group, parser = group_named(word), argparse.ArgumentParser()
+    if group is None or group.itself is None or not group.commands:
+        return parser
+    sub = parser.add_subparsers()
+    add_group(sub, group, group.words[:1], PROGRAM)
+    found: argparse.ArgumentParser = sub.choices[group.name]
+    return found
 
 
 def plain(text: str | None) -> str:

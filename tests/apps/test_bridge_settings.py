@@ -41,6 +41,7 @@ colony = "site"
 serverid = "s"
 ca = "ca.pem"
 topic_root = "plant"
+location = "hall 3"
 colony_prvkey = "{KEY}"
 [cloud]
 url = "https://colonies.example/api"
@@ -70,6 +71,7 @@ every = 60
     settings = read(tmp_path, text, COLONIES_BRIDGE_CLOUD_COLONY_PRVKEY=KEY)
     assert (settings.name, settings.folder, settings.rate) == ("site-7", tmp_path / "kept", 20)
     assert settings.edge.ca == str(tmp_path / "ca.pem")
+    assert (settings.edge.topic_root, settings.edge.location) == ("plant", "hall 3")
     for side in (settings.edge, settings.cloud):
         assert side.owner is not None and side.owner.identity == identity_of(KEY)
         assert KEY not in repr(side)

@@ -152,6 +152,7 @@ def test_a_bridge_runs_inside_the_coordinator_of_the_edge(
         with working(device.executor), working(gpu.executor), cloud.client() as above, edge.client() as below:
             assert above.submit("double", 2, executortype="device").wait(60).output == 4
             assert below.submit("double", 3, executortype="gpu").wait(60).output == 6
+            assert below.submit("double", 4, executortype="device").wait(60).output == 8
             until(
                 lambda: bool(above.run(above.asynchronous.get_processes(State.SUCCESS, executortype="bridge.bridge")))
             )

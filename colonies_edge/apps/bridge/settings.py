@@ -46,6 +46,7 @@ class SideSettings:
     serverid: str = ""
     ca: str = ""
     topic_root: str = "colonies"
+    location: str = ""  # of the executors that the bridge is there
     owner: Signer | None = None
 
     def __repr__(self) -> str:
@@ -174,6 +175,7 @@ class _Reader:
             serverid=table.text("serverid", otherwise.get("serverid", "")),
             ca=str(self._path.parent / ca) if ca else "",
             topic_root=table.text("topic_root", otherwise.get("topic_root", "colonies")),
+            location=table.text("location"),
             owner=owner,
         )
         if not settings.colony:

@@ -243,7 +243,8 @@ class Member:
         async with AsyncClient(self._side.endpoint, owner, self._side.settings.colony) as client:
             if add:
                 try:
-                    await client.add_executor(self.name, self.identity, self.executortype)
+                    location = self._side.settings.location
+                    await client.add_executor(self.name, self.identity, self.executortype, location=location)
                 except BadRequest as error:  # a Go server keeps the names of those it swept; approving revives them
                     _log.info("%s was registered before (%s)", self.name, error)
             await client.approve_executor(self.name)

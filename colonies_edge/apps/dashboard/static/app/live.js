@@ -70,7 +70,12 @@ export class Live {
     clearTimeout(this.#retry);
     this.#retry = 0;
     if (this.#closed || !this.#wanted.length) return;
-    const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/pubsub`);
+    let socket;
+    try {
+      socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/pubsub`);
+    } catch {
+      return; // old WebKit takes ws: for another origin than http:, which the policy forbids: pages show, but do not follow
+    }
     this.#socket = socket;
     this.#pending = [];
     socket.onopen = () => {

@@ -11,18 +11,19 @@ const COLOURS = ["#eee8d8", "#4689cd", "#92d050", "#cb4239", "#f5a623"]; // of t
 export async function show(page) {
   const id = page.params.id;
   const states = new Map();
-  let graph = null, plan = null, drawing = null, nodes = null, early = false, waiting = 0;
+  const news = new Map(); // states that were told while an answer was on its way: what that says may be older
+  let graph = null, plan = null, drawing = null, nodes = null, newest = {}, waiting = 0;
 
   page.subscribe("subscribeprocessgraphmsg", { processgraphid: id, states: [0, 1, 2, 3, 4] }, (value, kind) => {
     if (kind === "error") return;
-    early ||= !graph;
+    newest = { state: value.state, starttime: value.starttime, endtime: value.endtime };
     if (!graph) return;
-    graph = { ...graph, state: value.state, starttime: value.starttime, endtime: value.endtime };
+    graph = { ...graph, ...newest };
     draw();
   });
   page.subscribe("subscribeprocessesmsg", { executortype: "", processgraphid: id, states: [0, 1, 2, 3, 4] }, (row, kind) => {
     if (kind === "error" || row.processgraphid !== id) return;
-    early ||= !graph;
+    news.set(row.processid, row.state);
     if (!graph) return;
     states.set(row.processid, row.state);
     drawing?.state(row.processid, row.state);
@@ -31,10 +32,13 @@ export async function show(page) {
   });
 
   const read = async () => {
+    news.clear();
+    newest = {};
     const whole = await page.call("getprocessgraphmsg", { processgraphid: id });
     plan = whole.nodes.length ? fromDrawing(whole) : await fromProcesses(page, whole);
-    graph = whole;
+    graph = { ...whole, ...newest };
     for (const node of plan.nodes) {
+      node.state = news.get(node.id) ?? node.state;
       states.set(node.id, node.state);
       drawing?.state(node.id, node.state);
     }
@@ -68,7 +72,6 @@ export async function show(page) {
   };
   draw();
   await nodes.load();
-  if (early) await page.refresh(); // something happened while the first answer was on its way
 }
 
 // What is to be drawn, from the reply: it says the states by colours.
@@ -108,6 +111,7 @@ function actions(page, graph) {
 class Nodes {
   #rows = [];
   #pages = [""];
+  #news = new Map(); // as above
 
   constructor(page, id, total) {
     Object.assign(this, { page, id, total });
@@ -129,9 +133,11 @@ class Nodes {
   }
 
   async load() {
-    this.#rows = await this.page.call("getprocessesmsg", {
+    this.#news.clear();
+    const rows = await this.page.call("getprocessesmsg", {
       colonyname: this.page.colony, processgraphid: this.id, state: -1, count: PAGE, after: this.#pages.at(-1),
     });
+    this.#rows = rows.map((row) => this.#news.get(row.processid) ?? row);
     this.table.update(this.#rows);
     this.back.disabled = this.#pages.length === 1;
     this.next.disabled = this.#pages.length * PAGE >= this.total;
@@ -145,6 +151,7 @@ class Nodes {
   }
 
   heard(row) {
+    this.#news.set(row.processid, row);
     const at = this.#rows.findIndex((one) => one.processid === row.processid);
     if (at < 0) return;
     this.#rows[at] = row;

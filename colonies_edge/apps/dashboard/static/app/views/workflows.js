@@ -7,7 +7,7 @@ const COUNT = 100;
 
 export async function show(page) {
   const state = STATES[page.params.state] === undefined ? RUNNING : Number(page.params.state);
-  let rows = [];
+  let rows = [], news = []; // news: what was told while an answer was on its way, which may be older
   const table = new Table(
     [
       { name: "Workflow", cell: (row) => idLink("workflow", row.processgraphid) },
@@ -24,8 +24,16 @@ export async function show(page) {
     table.update(rows);
     note.textContent = rows.length >= COUNT ? `The ${COUNT} latest are shown.` : "";
   };
+  const take = (row) => {
+    const others = rows.filter((one) => one.processgraphid !== row.processgraphid);
+    rows = row.state === state ? [row, ...others] : others;
+    rows.sort((a, b) => ms(b.submissiontime) - ms(a.submissiontime));
+    rows.length = Math.min(rows.length, COUNT);
+  };
   page.refresh = async () => {
+    news = [];
     rows = await page.call("getprocessgraphsmsg", { colonyname: page.colony, state, count: COUNT });
+    news.forEach(take);
     draw();
   };
   page.show(
@@ -35,11 +43,9 @@ export async function show(page) {
   );
   page.subscribe("subscribeprocessgraphmsg", { processgraphid: "", states: [0, 1, 2, 3, 4] }, (row, kind) => {
     if (kind === "error") return;
-    const others = rows.filter((one) => one.processgraphid !== row.processgraphid);
-    if (row.state !== state && others.length === rows.length) return;
-    rows = row.state === state ? [row, ...others] : others;
-    rows.sort((a, b) => ms(b.submissiontime) - ms(a.submissiontime));
-    rows.length = Math.min(rows.length, COUNT);
+    news.push(row);
+    if (news.length > COUNT) news.shift();
+    take(row);
     draw();
   });
   await page.watching();
