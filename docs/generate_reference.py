@@ -13,7 +13,7 @@ from pathlib import Path
 from colonies_edge import __version__
 from colonies_edge.apps.cli import command, exits
 from colonies_edge.apps.cli.console import PROGRAM
-from colonies_edge.apps.cli.parser import GROUPS, whole
+from colonies_edge.apps.cli.parser import GROUPS, add_group, group_named, whole
 from colonies_edge.apps.config import DEFAULTS, DEVENV, FOLDER, SECRETS, VARIABLES
 from colonies_edge.client.s3 import S3Settings
 from colonies_edge.crypto.backends import SETTING as CRYPTO
@@ -70,6 +70,19 @@ OTHER_VARIABLES = (
         "what a bridge mirrors",
         "in `env` of the process: who ran it at the edge, and when",
     ),
+    ("COLONIES_KEY_PASSPHRASE", "whatever has a key in a folder", "opens keys that are kept under a passphrase"),
+    ("COLONIES_KEY_PASSPHRASE_FILE", "whatever has a key in a folder", "the same, in the first line of a file"),
+    ("COLONIES_EDGE_OPTIONS", "units that `install` writes", "what is added to the command line of the service"),
+    (
+        "COLONIES_ORIGIN, COLONIES_LABEL",
+        "what came over a bridge",
+        "set in the environment of its processes: where it was, hop by hop, and the label that people gave it",
+    ),
+    (
+        "COLONIES_EDGE_EXECUTORTYPE, COLONIES_EDGE_EXECUTOR, COLONIES_EDGE_START_NS, COLONIES_EDGE_END_NS",
+        "who looks at mirrored work at the other end of a bridge",
+        "set there: who ran it at the edge, and when",
+    ),
     (
         ", ".join(f"AWS_S3_{name.upper()}" for name in S3Settings.__dataclass_fields__),
         "`fs`, `Client`",
@@ -117,7 +130,19 @@ def _entries(parser: argparse.ArgumentParser, path: tuple[str, ...]) -> Iterator
         for word, below in action.choices.items():
             group = any(isinstance(inner, argparse._SubParsersAction) for inner in below._actions)
             yield Entry((*path, word), lines.get(word, ""), below, group)
-            yield from _entries(below, (*path, word))
+            yield from _entries(below if path or group else _below(word), (*path, word))
+
+
+def _below(word: str) -> argparse.ArgumentParser:
+    """The commands below a word that is a command itself, too (`enrol TOKEN`, `enrol ls`): the word that follows tells
+    the parser which of both is meant."""
+    group, parser = group_named(word), argparse.ArgumentParser()
+    if group is None or group.itself is None or not group.commands:
+        return parser
+    sub = parser.add_subparsers()
+    add_group(sub, group, group.words[:1], PROGRAM)
+    found: argparse.ArgumentParser = sub.choices[group.name]
+    return found
 
 
 def plain(text: str | None) -> str:

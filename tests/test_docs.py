@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
+import itertools
 import os
 import re
 import shlex
 import shutil
 import subprocess
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -33,6 +35,7 @@ OURS = re.compile(
 )
 VARIABLE = re.compile(r"(COLONIES|AWS_S3)_[A-Z0-9_]*[A-Z0-9]")
 PROGRAM = "colonies-edge"
+ABOUT = frozenset({"systemctl", "journalctl", "man"})  # take the name of the service or the page
 # Said in a sentence about what is not there, or as the name of the program.
 NOT_COMMANDS = ("--version", "--help")
 
@@ -54,9 +57,17 @@ def typed(path: Path) -> list[list[str]]:
     commands = []
     for line in lines:
         words = shlex.split(re.sub(r"<[^>]*>", "ff" * 32, line), comments=True)
-        if PROGRAM in words:
-            commands.append(words[words.index(PROGRAM) + 1 :])
+        for part in parts_of(words):
+            if PROGRAM in part and not ABOUT.intersection(part):
+                commands.append(part[part.index(PROGRAM) + 1 :])
     return commands
+
+
+def parts_of(words: list[str]) -> Iterator[list[str]]:
+    """The commands of one line."""
+    for follows, part in itertools.groupby(words, key=lambda word: word in ("&&", "|", ";")):
+        if not follows:
+            yield list(part)
 
 
 @cache

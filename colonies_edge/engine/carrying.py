@@ -155,10 +155,11 @@ class Carrier:
     ) -> None:
         answer = Answer(payloadtype="error", error=True, value=error.body())
         self._reply(request, msgid, answer, saying)
+        if memory is Memory.NONE or not request.stamped:  # nobody can ask again: nothing to remember, on disk or off
+            return
         if memory is Memory.DURABLE:
             saying.records.append(self._record(self._now(), (), request, msgid, answer))
-        if memory is not Memory.NONE and request.stamped:
-            self._answers.remember(request.caller, msgid, answer, self._live.steady)
+        self._answers.remember(request.caller, msgid, answer, self._live.steady)
 
     def _now(self) -> int:
         return self._live.steady + self._live.stepped

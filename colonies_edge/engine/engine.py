@@ -237,7 +237,8 @@ class Engine(Carrier):
             authorise(step, rule, message)
             result = handler(step, message)
         except ColoniesError as error:
-            if error.status == TooManyRequests.status:
+            # A refusal of somebody whom nobody knows must not cost any disk; over MQTT the rim sees to that.
+            if error.status == TooManyRequests.status or not self.knows(request.caller):
                 memory = Memory.NONE
             self._refuse(request, msgid, error, saying, memory)
             return saying.outcome()

@@ -286,7 +286,7 @@ def test_the_wrong_key_colony_or_broker_is_named_with_its_remedy(shell: Shell) -
     assert "COLONIES_PRVKEY (flag)" in shell.refused("process", "ps", "--prvkey", "12", code=2)
     assert "does not exist" in shell.refused("process", "ps", "--colonyname", "nowhere", code=1)
     assert "no broker URL" in shell.refused("process", "ps", "--mqtt", "mqtt://h:x", "--host", "y", code=2)
-    assert "--mqtt" in shell.refused("process", "ps", "--mqtt", "http://x", code=2)
+    assert "--mqtt" in shell.refused("process", "ps", "--mqtt", "ftp://x", code=2)
     assert "--topic-root" in shell.refused("process", "ps", "--topic-root", "a/#", code=2)
 
 

@@ -147,3 +147,10 @@ def test_the_installed_program_completes_itself(tmp_path: Path) -> None:
     command = f"source <({sys.executable} -m colonies_edge completion bash); complete -p colonies-edge"
     said = subprocess.run(["bash", "-c", command], env=environment(), capture_output=True, text=True, check=True)
     assert said.stdout == "complete -F _colonies_edge colonies-edge\n"
+
+
+def test_a_command_that_is_a_group_too_has_its_flags_and_its_words() -> None:
+    nodes = {node.path: node for node in tree()}
+    assert set(nodes["enrol",].words) == {"token", "ls", "revoke"}
+    assert any("--start" in option.names for option in nodes["enrol",].options)
+    assert any("--uses" in option.names for option in nodes["enrol", "token"].options)

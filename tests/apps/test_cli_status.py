@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from colonies_edge.apps.cli import show_status
-from colonies_edge.apps.cli.status_view import HERE, SILENT, CoordinatorLine, Replies, View, view_of
+from colonies_edge.apps.cli.status_view import CoordinatorLine, Replies, View, view_of
 from colonies_edge.apps.cli.table import Style, cells_of
 from colonies_edge.protocol.times import format_time
 from tests.support.colony import Dev, Shell, environment, typed
@@ -80,7 +80,7 @@ def test_everything_is_on_one_page_as_plain_text(shell: Shell) -> None:
     assert lines[1].split() == ["waiting", "running", "successful", "failed", "cancelled"]
     assert lines[2].split() == ["Processes", "1", "1", "0", "1", "0"] and lines[3].split()[:2] == ["Workflows", "0"]
     worker = next(line for line in lines if line.startswith("  worker-1"))
-    assert worker.split()[:4] == ["worker-1", "cli", "-", "here"] and "while [ ! -e " in worker
+    assert worker.split()[:4] == ["worker-1", "cli", "-", "online"] and "while [ ! -e " in worker
     assert "camera  1  NOBODY serves this type  oldest" in said
     assert "worker-1  echo no bread >&2; exit 3  " in said and "exit code 3" in said
     assert "  nightly  20" in said and ":30:00  in " in said
@@ -89,7 +89,7 @@ def test_everything_is_on_one_page_as_plain_text(shell: Shell) -> None:
 def test_as_json_it_has_the_names_and_times_of_the_wire(shell: Shell) -> None:
     found = shell.json("status")
     (executor,) = found["executors"]
-    assert (executor["executorname"], executor["presence"], len(executor["holding"])) == ("worker-1", "here", 1)
+    assert (executor["executorname"], executor["presence"], len(executor["holding"])) == ("worker-1", "online", 1)
     running = shell.json("process", "ps")[0]
     assert executor["holding"][0]["processid"] == running["processid"]
     assert executor["holding"][0]["starttime"] == running["starttime"]
@@ -132,7 +132,7 @@ def test_on_a_terminal_it_fits_and_obeys_what_the_person_set(
 ) -> None:
     with Terminal(dev.folder, environment(**variables), "status", columns=60) as terminal:
         assert terminal.rest() == 0
-        assert "EXECUTORS  1 here" in terminal.screen
+        assert "EXECUTORS  1 online" in terminal.screen
         assert ("\x1b[32m" in terminal.written) is colour
         assert ("…" in terminal.screen) is unicode and ("..." in terminal.screen) is not unicode
 
@@ -288,27 +288,46 @@ def test_the_head_says_what_a_person_must_know_first() -> None:
     assert "WAITING  the first 100 of 250" in text
 
 
-def test_who_is_not_heard_of_for_two_leases_is_silent_and_the_removed_are_forgotten_after_a_day() -> None:
+def test_presence_is_what_the_coordinator_says_and_the_removed_are_forgotten_after_a_day() -> None:
     found = view(
         executors=[
-            executor(1, heard_ago=MINUTE),
+            {**executor(1, heard_ago=MINUTE), "online": True},
             executor(3, heard_ago=3 * MINUTE),
             executor(5, heard_ago=60 * MINUTE, state=3),
             executor(7, heard_ago=25 * 60 * MINUTE, state=3),
             executor(9, heard_ago=0, state=0),
+            executor(11, heard_ago=2 * 10**9),
+            executor(13, heard_ago=5 * MINUTE),
         ],
+        running=[process(3, "camera", ago=MINUTE, on=13)],
         waiting=[process(1, "camera", ago=MINUTE), process(2, "camera", ago=9 * MINUTE, waitforparents=True)],
     )
-    assert [(line.executorname, line.presence) for line in found.executors] == [
-        ("camera-1", HERE),
-        ("camera-3", SILENT),
-        ("camera-5", "unregistered"),
-        ("camera-9", "pending"),
-    ]
+    assert {line.executorname: line.presence for line in found.executors} == {
+        "camera-1": "online",
+        "camera-3": "offline",
+        "camera-5": "unregistered",
+        "camera-9": "pending",
+        "camera-11": "online",
+        "camera-13": "at work",
+    }
     (line,) = found.waiting
-    assert (line.waiting, line.executors, line.executors_here) == (1, 2, 1), "children are not waited for by executors"
+    assert (line.waiting, line.executors, line.executors_online) == (1, 4, 3), "children wait for their parents"
     text = "\n".join(show_status.lines(found, Style()))
-    assert "silent 3 min" in text and "to approve" in text and "EXECUTORS  1 here, 3 not" in text
+    assert "offline 3 min" in text and "to approve" in text and "EXECUTORS  3 online, 3 not" in text
+
+
+def test_an_executor_that_stops_is_offline_at_once(dev: Dev, shell: Shell) -> None:
+    helper = typed(dev.folder, "executor", "os", "start", "--name", "helper", "--executortype", "helper")
+    with Terminal(dev.folder, environment(), "status", "--watch", "0.5") as terminal:
+        terminal.until(lambda screen: "online" in next((x for x in screen.splitlines() if "  helper" in x), ""))
+        helper.send_signal(signal.SIGTERM)
+        helper.communicate()
+        shell.json("function", "exec", "--func", "x", "--targettype", "helper")
+        terminal.until(has("none of 1 is online", "offline"))
+        assert terminal.ends() == 0
+    shell.run("process", "removeall", "--waiting", "--yes")
+    shell.json("function", "submit", "--spec", "lost.json")
+    shell.run("executor", "remove", "--name", "helper")
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from colonies_edge.crypto.identity import Signer, new_private_key
 from colonies_edge.transports.system import SystemClock, entropy
 from tests.support.brokers import MOSQUITTO, Mosquitto, free_port
 from tests.support.colony import environment
+from tests.support.http_colony import HttpColony
 from tests.support.live_colony import LiveColony
 from tests.support.site import COLONY, Site
 
@@ -86,7 +87,7 @@ def test_a_broker_without_an_access_list_is_told_and_its_version_and_its_waiting
         assert version["verdict"] == "warning" and "CVE-2023-0809" in version["sentence"]
     assert found["round trip"]["verdict"] == ("warning" if kind is NotNodelay else "ok")
     assert ("set_tcp_nodelay true" in found["round trip"]["remedy"]) == (kind is NotNodelay)
-    assert "TCP_NODELAY on here" in found["way to the broker"]["sentence"]
+    assert "TCP_NODELAY on here" in found["way"]["sentence"]
 
 
 def test_an_access_list_that_only_keeps_from_writing_is_told(tmp_path: Path) -> None:
@@ -286,6 +287,14 @@ def test_a_full_disk_is_found(doctor: Doctor, tmp_path: Path) -> None:
     assert found["disk space"]["verdict"] == "problem" and "free some" in found["disk space"]["remedy"]
     assert found["disk sync"]["verdict"] == "problem" and "cannot be written" in found["disk sync"]["sentence"]
     assert found["journal and ledger"]["verdict"] == "ok"
+
+
+def test_over_http_there_is_no_broker_to_look_at(tmp_path: Path) -> None:
+    with HttpColony(tmp_path) as colony:
+        settings = {"mqtt": colony.http, "server_id": colony.serverid, "prvkey": colony.prvkey}
+        found = Doctor(tmp_path, colony_name="lab", **settings).findings()
+    assert found["membership"]["verdict"] == "ok" and found["TLS"]["sentence"].endswith("the server is on this machine")
+    assert not {"access list", "broker version"} & set(found)
 
 
 def test_a_user_who_is_no_member_is_told_whom_to_ask(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from build_zipapp import FULL, build
+from colonies_edge.apps import config
 from colonies_edge.apps.cli import main
 from colonies_edge.apps.config import parse_devenv
 from colonies_edge.apps.install.health import url_of
@@ -242,3 +243,28 @@ def test_a_coordinator_takes_the_flags_of_its_start_and_keeps_them(installer: In
     installer.run("install", "coordinator", "--broker", "embedded", "--listen", "0.0.0.0:1883")
     assert read_settings(image / "etc/colonies-edge/coordinator.env")["COLONIES_MQTT"] == ""
     assert options_in(image) == "--retention 3600 --message-kib 512 --listen 0.0.0.0:1883"
+
+
+def test_an_executor_that_was_enrolled_in_this_folder_goes_on_as_a_service(
+    installer: Installer, image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("COLONIES_")]:
+        monkeypatch.delenv(name)
+    key, ca = "12" * 32, Path(".colonies-edge/coordinator-ca.crt")
+    folder = Path(".colonies-edge/executors/home.camera-7")
+    folder.mkdir(parents=True)
+    (folder / "key").write_text(key)
+    ca.write_text("a certificate")
+    values = {"COLONY_NAME": "home", "EXECUTOR_NAME": "camera-7", "EXECUTOR_TYPE": "camera", "MQTT_CA": str(ca)}
+    config.write_devenv(config.devenv_path(), {f"COLONIES_{name}": value for name, value in values.items()})
+    installer.run("install", "executor")
+    there = image / "var/lib/colonies-edge/executor/executors/home.camera-7/key"
+    assert there.read_text() == key and there.stat().st_mode & 0o777 == 0o600
+    settings = read_settings(image / "etc/colonies-edge/executor.env")
+    assert settings["COLONIES_MQTT_CA"] == "/etc/colonies-edge/executor.ca.crt"
+    assert (image / "etc/colonies-edge/executor.ca.crt").read_text() == "a certificate"
+    there.write_text("34" * 32)
+    assert installer.steps("install", "executor") == [], "a key that is there stays"
+    installer.run("uninstall", "--purge", "--yes")
+    assert set(files(image)) == set()

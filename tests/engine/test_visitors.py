@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from colonies_edge.engine.outcome import Route
+from tests.engine.calls import lab
 from tests.support.engine_bench import LAB, colony, identity, running, spec
 
 
@@ -63,3 +64,17 @@ def test_no_answer_is_kept_for_who_cannot_ask_again() -> None:
     assert identity("ann") not in bench.engine._answers._by_caller
     bench.restart(checkpoint=False)
     assert identity("ann") not in bench.engine._answers._by_caller
+
+
+def test_what_is_refused_without_a_stamp_costs_no_disk() -> None:
+    bench = colony()
+    for who in ("nobody", "ann"):
+        assert bench.refused(who, "approveexecutormsg", colonyname=LAB, executorname="worker")[0] == 403
+        assert not bench.outcome.records
+
+
+def test_a_strangers_refusal_costs_no_disk_with_a_stamp_either() -> None:
+    calls = lab()
+    for who, records in (("nobody", 0), ("ann", 1)):
+        assert calls.answer(who, "approveexecutormsg", colonyname=LAB, executorname="worker")[0] == 403
+        assert len(calls.outcome.records) == records

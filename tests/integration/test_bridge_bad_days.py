@@ -214,15 +214,15 @@ class BridgeProcess:
         return self.process.wait()
 
 
-def survive(pair: Pair, count: int, seed: int) -> None:
-    """So many items each way, while the bridge is killed and the line is cut, at random."""
+def survive(pair: Pair, count: int, seed: int, quiet_s: float) -> None:
+    """So many items each way, while the bridge is killed and the line is cut, at random, about every `quiet_s`."""
     luck = random.Random(seed)
     bridge = BridgeProcess(pair)
     bridge.start()
     done = threading.Event()
 
     def bad_luck() -> None:
-        while not done.wait(luck.uniform(0.1, 1.0)):
+        while not done.wait(luck.uniform(0.2 * quiet_s, 2 * quiet_s)):
             match luck.randrange(4):
                 case 0:
                     bridge.kill()
@@ -254,10 +254,10 @@ def survive(pair: Pair, count: int, seed: int) -> None:
 
 
 def test_a_hundred_each_way_while_the_bridge_is_killed_and_the_line_is_cut(pair: Pair) -> None:
-    survive(pair, 100, seed=1)
+    survive(pair, 100, seed=1, quiet_s=0.5)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", [2, 3])
 def test_a_thousand_each_way_while_the_bridge_is_killed_and_the_line_is_cut(pair: Pair, seed: int) -> None:
-    survive(pair, 1_000, seed)
+    survive(pair, 1_000, seed, quiet_s=2.0)

@@ -244,6 +244,22 @@ def test_an_executor_works_as_a_user_of_its_own_and_cannot_read_the_coordinators
         site.run("colonies-edge", "uninstall", "executor", "--purge", "--yes")
 
 
+def test_the_key_of_an_enrolled_executor_becomes_the_services(machine: Machine) -> None:
+    key = machine.path("/srv/mine/.colonies-edge/executors/home.pi/key")
+    key.parent.mkdir(parents=True)
+    key.write_text("12" * 32)
+    lines = ("COLONY_NAME=home", "EXECUTOR_NAME=pi", "EXECUTOR_TYPE=cli", "MQTT=mqtt://127.0.0.1:9")
+    machine.path("/srv/mine/.colonies-edge/devenv").write_text("".join(f"export COLONIES_{line}\n" for line in lines))
+    machine.run("env", "--chdir=/srv/mine", PYTHON, "/tmp/colonies-edge.pyz", "install", "executor")
+    try:
+        there = "/var/lib/colonies-edge/executor/executors/home.pi/key"
+        assert machine.run("stat", "-c", "%U %a", there).stdout == "colonies-edge-executor 600\n"
+        assert "waits: no connection" in machine.show(EXECUTOR, "StatusText")["StatusText"]
+    finally:
+        machine.run("colonies-edge", "uninstall", "--purge", "--yes")
+        machine.run("rm", "-rf", "/srv/mine")
+
+
 BRIDGE_TOML = """
 [edge]
 url = "mqtt://127.0.0.1:1883"

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from colonies_edge.apps.coordinator.serving import ServerTls
 from colonies_edge.client.client import AsyncClient, Endpoint
 from colonies_edge.crypto.identity import Signer
 from colonies_edge.protocol.errors import (
@@ -26,7 +27,9 @@ from colonies_edge.protocol.errors import (
 from colonies_edge.protocol.limits import SUBSCRIPTIONS_PER_CONN_MAX
 from colonies_edge.protocol.model import State
 from colonies_edge.transports.http_caller import HttpCaller, checked_url
+from colonies_edge.transports.mqtt_socket import Tls
 from colonies_edge.transports.system import new_msgid
+from tests.support.certificates import Issuer, needs_cryptography
 from tests.support.forgetful import Forgetful
 from tests.support.http_colony import HttpColony
 from tests.support.proxy import Proxy
@@ -160,6 +163,25 @@ def test_subscriptions_are_bounded(colony: HttpColony) -> None:
                 await me.subscribe_processes("x", [2], 10)
 
     asyncio.run(run())
+
+
+@needs_cryptography
+def test_tls_is_checked_against_the_authority_that_is_given(tmp_path: Path) -> None:
+    issuer = Issuer(tmp_path)
+    certificate, key = issuer.server("gateway", "127.0.0.1")
+    served = ServerTls(certfile=str(certificate), keyfile=str(key))
+
+    async def run(colony: HttpColony) -> None:
+        trusting = Endpoint(mqtt=colony.http, tls=Tls(cafile=str(issuer.ca)), patience_s=3)
+        async with AsyncClient(trusting, colony.me, "lab") as me:
+            process = await me.submit("f", executortype="tls")
+            with pytest.raises(WaitTimeout):  # its websocket is checked likewise
+                await me.wait(process, 0.3)
+        with pytest.raises(NoConnection, match="certificate"):
+            await client(colony).open()
+
+    with HttpColony(tmp_path / "colony", tls=served) as colony:
+        asyncio.run(run(colony))
 
 
 class _Answers(BaseHTTPRequestHandler):

@@ -21,6 +21,7 @@ _log = logging.getLogger(__name__)
 Happened = tuple[Event, dict[str, Any]]  # and the fields of the item that it brings
 # What the source said of an assignment says nothing about the next one, which may have come meanwhile.
 _OF_ONE_ASSIGNMENT = frozenset({Event.REFUSED, Event.FORGOTTEN})
+DEFECT_S = 30.0  # what fails for a reason that nobody thought of is tried again, not at full speed
 GONE_MAX = 4_096  # items that came to their end lately: a list that was asked for before does not bring them back
 
 
@@ -124,7 +125,8 @@ class Carrier:
                 if self._broken is not None and not self._broken.done():
                     self._broken.set_exception(error)
             else:
-                _log.error("item %s is stuck until the next start", key, exc_info=error)
+                _log.error("item %s: a defect of the bridge; it is tried again", key, exc_info=error)
+                asyncio.get_running_loop().call_later(DEFECT_S, self._drive, key)
         elif not task.cancelled():
             self.delivered += 1
             self._gone[key] = asyncio.get_running_loop().time()

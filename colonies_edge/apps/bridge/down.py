@@ -161,7 +161,7 @@ class DownDesk:
 
     async def look_up(self, item: Item) -> Happened:
         await self._member.ready()  # the origin is named after the cloud
-        return await self._target.find(self._origin(item).label)
+        return await self._target.look_up(self._origin(item).label)
 
     async def submit(self, item: Item) -> Happened:
         client, origin = await self._worker.ready(), self._origin(item)

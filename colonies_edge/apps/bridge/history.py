@@ -112,7 +112,7 @@ class HistoryDesk:
 
     async def look_up(self, item: Item) -> Happened:
         await self._reader.ready()
-        return await self._target.find(self._origin(item).label)
+        return await self._target.look_up(self._origin(item).label)
 
     async def submit(self, item: Item) -> Happened:
         client = await self._own.member.ready()

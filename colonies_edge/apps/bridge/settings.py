@@ -46,6 +46,7 @@ class SideSettings:
     serverid: str = ""
     ca: str = ""
     topic_root: str = "colonies"
+    location: str = ""  # of the executors that the bridge is there
     owner: Signer | None = None
 
     def __repr__(self) -> str:
@@ -139,7 +140,7 @@ class _Reader:
 
     def settings(self, values: dict[str, Any], edge: Mapping[str, str], data_dir: Path) -> BridgeSettings:
         top = _Table(self._path, "", values)
-        name, folder = top.name("name", "bridge"), top.text("folder")
+        name, folder = top.name("name"), top.text("folder")
         settings = BridgeSettings(
             name=name,
             folder=self._path.parent / folder if folder else data_dir / "bridges" / name,
@@ -174,6 +175,7 @@ class _Reader:
             serverid=table.text("serverid", otherwise.get("serverid", "")),
             ca=str(self._path.parent / ca) if ca else "",
             topic_root=table.text("topic_root", otherwise.get("topic_root", "colonies")),
+            location=table.text("location"),
             owner=owner,
         )
         if not settings.colony:
@@ -271,8 +273,10 @@ class _Table:
             raise self.wrong(key, "is missing")
         return value
 
-    def name(self, key: str, default: str) -> str:
-        value = self.text(key, default)
+    def name(self, key: str) -> str:
+        value = self.text(key)
+        if not value:
+            raise self.wrong(key, "is missing: what this site is called; the bridge's executors are named after it")
         if not _NAME.fullmatch(value):
             raise self.wrong(key, "is 1 to 64 letters, digits, '.', '_' and '-'")
         return value

@@ -25,7 +25,7 @@ from colonies_edge.transports.system import SystemClock
 
 _log = logging.getLogger(__name__)
 
-OPEN_S = 10.0  # of one attempt to connect
+OPEN_S = 5.0  # of one attempt to connect, until something is said about it
 PENDING_S = 30.0  # the longest pause between two looks whether somebody has approved us
 SILENT_S = 5.0  # the longest between two attempts at a line that is down
 
@@ -166,6 +166,7 @@ class Member:
                 await self._establish()
             except NotMember as error:
                 pause_s_max = PENDING_S
+                self._side.line.trouble(error)
                 self._say(str(error))
             except (NoConnection, ColoniesError) as error:
                 pause_s_max = SILENT_S  # its calls were tried for half a minute, more and more rarely
@@ -243,7 +244,8 @@ class Member:
         async with AsyncClient(self._side.endpoint, owner, self._side.settings.colony) as client:
             if add:
                 try:
-                    await client.add_executor(self.name, self.identity, self.executortype)
+                    location = self._side.settings.location
+                    await client.add_executor(self.name, self.identity, self.executortype, location=location)
                 except BadRequest as error:  # a Go server keeps the names of those it swept; approving revives them
                     _log.info("%s was registered before (%s)", self.name, error)
             await client.approve_executor(self.name)

@@ -43,11 +43,17 @@ class Target:
         process = self._seen.pop(processid, None)
         return process if process is not None and process.state in ENDS else None
 
+    async def look_up(self, label: str) -> Happened:
+        """Whether a submit in doubt has arrived. Who honours msgids answers that when it is asked again."""
+        client = await self.member.ready()
+        return (Event.MISSING, {}) if client.honours_msgids else await self.find(label)
+
     async def find(self, label: str) -> Happened:
         """The only lookup that a Go server has. Of several, which only requests that were cut off can make, the first
         counts and the others are cancelled."""
         client = await self.member.ready()
-        await asyncio.sleep(SETTLE_S)
+        if client.endpoint.over_http:  # over MQTT the question is behind the request on the same connection
+            await asyncio.sleep(SETTLE_S)
         found: dict[str, Process] = {}
         for state in _LOOKS:
             for process in await client.get_processes(state, label=label):

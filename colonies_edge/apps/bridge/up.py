@@ -140,7 +140,7 @@ class UpDesk:
 
     async def look_up(self, item: Item) -> Happened:
         await self._member.ready()  # the origin is named after the edge
-        return await self._target.find(self._origin(item).label)
+        return await self._target.look_up(self._origin(item).label)
 
     async def submit(self, item: Item) -> Happened:
         await self._member.ready()

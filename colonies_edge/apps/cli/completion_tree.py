@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from colonies_edge.apps.cli.parser import whole
+from colonies_edge.apps.cli.parser import add_group, group_named, whole
 
 FILE, FOLDER, VALUE, NOTHING = "file", "folder", "value", ""
 _PATHS = {"FILE": FILE, "DIR": FOLDER}
@@ -33,7 +33,20 @@ class Node:
 
 def tree() -> list[Node]:
     """All nodes, the program itself first."""
-    return list(_nodes(whole(), ()))
+    return [node for found in _nodes(whole(), ()) for node in _with_commands(found)]
+
+
+def _with_commands(node: Node) -> Iterator[Node]:
+    """A command may be a group, too (`enrol TOKEN` and `enrol ls`): its parser knows the one or the other."""
+    group = group_named(node.path[0]) if len(node.path) == 1 else None
+    if group is None or group.itself is None or not group.commands:
+        yield node
+        return
+    sub = argparse.ArgumentParser().add_subparsers()
+    add_group(sub, group, group.words[:1], "")
+    first, *below = _nodes(sub.choices[group.name], node.path)
+    yield replace(node, words=first.words)
+    yield from below
 
 
 def _nodes(parser: argparse.ArgumentParser, path: tuple[str, ...]) -> Iterator[Node]:

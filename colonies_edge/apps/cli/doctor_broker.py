@@ -59,39 +59,38 @@ async def way(session: Session) -> AsyncIterator[Finding]:
     except (OSError, NoConnection, asyncio.TimeoutError):
         return  # the next check cannot connect either, and says so with its remedy
     yield Finding(
-        about="way to the broker",
+        about="way",
         verdict=OK,
         sentence=f"{found.address} in {found.connect_ms:.1f} ms{f', {found.tls_version}' if found.tls_version else ''},"
         f" TCP_NODELAY {'on' if found.nodelay else 'off'} here",
     )
-    for finding in _encryption(config.mqtt, found):
-        yield finding
+    yield _encryption(found, "server" if over_http(session) else "broker")
 
 
-def _encryption(url: str, found: Way) -> list[Finding]:
-    broker = BrokerUrl.parse(url)
-    if not broker.tls:
+def over_http(session: Session) -> bool:
+    """A Colonies server or a gateway: there is no broker to be looked at."""
+    return session.config.mqtt.startswith(("http://", "https://"))
+
+
+def _encryption(found: Way, other: str) -> Finding:
+    if not found.tls_version:
         here = _is_loopback(found.address)
-        return [
-            Finding(
-                about="TLS",
-                verdict=OK if here else WARNING,
-                sentence=f"is not used{'; the broker is on this machine' if here else ': who is on the path can read'}",
-                remedy="" if here else "use mqtts://, docs/OPERATIONS.md",
-            )
-        ]  # fmt: skip
+        return Finding(
+            about="TLS",
+            verdict=OK if here else WARNING,
+            sentence=f"is not used{f'; the {other} is on this machine' if here else ': who is on the path can read'}",
+            remedy="" if here else "use mqtts:// or https://, docs/TLS.md",
+        )
     if not found.expires_ms:
-        return [Finding(about="TLS", verdict=WARNING, sentence="is not checked, as --skip-tls-verify says")]
+        return Finding(about="TLS", verdict=WARNING, sentence="is not checked, as --skip-tls-verify says")
     days = int((found.expires_ms - PartyClock().now_ms()) // DAY_MS)
     soon = days < EXPIRY_WARNING_DAYS
-    return [
-        Finding(
-            about="TLS",
-            verdict=WARNING if soon else OK,
-            sentence=f"the broker's certificate is believed, and valid for {days} days",
-            remedy="renew it: `colonies-edge tls renew` at the coordinator, or whoever made it" if soon else "",
-        )
-    ]
+    return Finding(
+        about="TLS",
+        verdict=WARNING if soon else OK,
+        sentence=f"the {other}'s certificate is believed, and valid for {days} days",
+        remedy="renew it: `colonies-edge tls renew` at the coordinator, or whoever made it" if soon else "",
+    )
 
 
 def _is_loopback(address: str) -> bool:
@@ -118,17 +117,19 @@ async def round_trip(session: Session) -> AsyncIterator[Finding]:
         yield Finding(about="round trip", verdict=WARNING, sentence=f"could not be measured: {error}")
         return
     best_ms = min(times_ns) / 1e6
-    waits = best_ms > WAITED_MS and found.connect_ms < NEAR_MS
+    waits = best_ms > WAITED_MS and found.connect_ms < NEAR_MS and not over_http(session)
     yield Finding(
         about="round trip",
         verdict=WARNING if waits else OK,
-        sentence=f"{best_ms:.1f} ms through broker and coordinator"
+        sentence=f"{best_ms:.1f} ms there and back"
         + (", which is one that waits for acknowledgements (Nagle): TCP_NODELAY is off there" if waits else ""),
         remedy="put `set_tcp_nodelay true` into mosquitto.conf and restart it" if waits else "",
     )
 
 
 async def version(session: Session) -> AsyncIterator[Finding]:
+    if over_http(session):
+        return
     wire = await session.wire()
     async with contextlib.AsyncExitStack() as stack:
         probing = await _Probing.opened(session, wire, wire.signer, stack)
@@ -158,6 +159,8 @@ async def version(session: Session) -> AsyncIterator[Finding]:
 
 async def confinement(session: Session) -> AsyncIterator[Finding]:
     """Tries what must be refused: to speak on a stranger's topics and hear the answer, to hear another's answers."""
+    if over_http(session):
+        return
     wire = await session.wire()
     async with contextlib.AsyncExitStack() as stack:
         probing = await _Probing.opened(session, wire, wire.signer, stack)

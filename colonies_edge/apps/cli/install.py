@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 EMBEDDED = "embedded"
 OPTIONS = "COLONIES_EDGE_OPTIONS"  # of a settings file: what is added to the command line
+# Settings that name files, and what their copies are called.
+_CERTIFICATES = {"mqtt_ca": "ca.crt", "mqtt_cert": "client.crt", "mqtt_key": "client.key"}
 _MANAGERS = ("systemd", "none")
 
 
@@ -42,11 +44,12 @@ def coordinator(session: Session) -> int:
     options = install_options.chosen(there.get(OPTIONS), wanted, own_broker=bool(url))
     line = install_options.write(options)
     parse(["coordinator", "start", *line.split()])  # raises UsageError for what would not start
-    settings = _given(session, "topic_root", "mqtt_ca")
+    settings = _given(session, "topic_root")
+    files = _certificates(session, "coordinator", settings)
     if url or there.get(VARIABLES["mqtt"]):
         settings[VARIABLES["mqtt"]] = url
     colony = session.config.colonyname if session.config.source("colonyname") == FLAG else ""
-    code = _install(session, "coordinator", settings, options=line, colony=colony)
+    code = _install(session, "coordinator", settings, options=line, configs=files, colony=colony)
     if options.get("--listen", "").startswith("0.0.0.0:") and not any(name.startswith("--tls") for name in options):
         session.console.info(
             "The embedded broker listens on every address of this machine. Whoever is on the path can read along, and"
@@ -57,15 +60,16 @@ def coordinator(session: Session) -> int:
 
 def executor(session: Session) -> int:
     args = session.args
-    names = ("mqtt", "mqtt_ca", "topic_root", "serverid", "colonyname", "executorname", "executortype")
-    settings = _given(session, *names)
+    settings = _given(session, "mqtt", "topic_root", "serverid", "colonyname", "executorname", "executortype")
+    files = _certificates(session, "executor", settings)
     there = _settings_there(session, "executor")
     for name, option in (("colonyname", "--colonyname"), ("executortype", "--executortype")):
         if not settings.get(VARIABLES[name]) and not there.get(VARIABLES[name]):
             raise UsageError(f"{option} is missing: the executor has to know it at its first start")
     words = [("--capacity", args.capacity), ("--allow", args.allow), ("--location", args.location)]
     options = " ".join(f"{name} {shlex.quote(str(value))}" for name, value in words if value)
-    return _install(session, "executor", settings, options=options or there.get(OPTIONS, ""))
+    options = options or there.get(OPTIONS, "")
+    return _install(session, "executor", settings, options=options, configs=files, state=_key_of_executor(session))
 
 
 def bridge(session: Session) -> int:
@@ -87,6 +91,30 @@ def _given(session: Session, *names: str) -> dict[str, str]:
     }
 
 
+def _certificates(session: Session, role: str, settings: dict[str, str]) -> dict[str, bytes]:
+    """The files that the settings name, to be copied: a service sees nobody's home. The settings name the copies."""
+    from colonies_edge.apps.install.layout import SETTINGS
+
+    files: dict[str, bytes] = {}
+    for name, ending in _CERTIFICATES.items():
+        for variable, path in _given(session, name).items():
+            files[f"{role}.{ending}"] = Path(path).read_bytes()
+            settings[variable] = f"{SETTINGS}/{role}.{ending}"
+    return files
+
+
+def _key_of_executor(session: Session) -> dict[str, bytes]:
+    """The key that `enrol` made in this folder goes with the settings that it wrote here."""
+    from colonies_edge.apps.executor.settings import KEY_FILE, executor_folder
+
+    config = session.config
+    if not config.executorname:
+        return {}
+    path = executor_folder(Path(config.data_dir), config.colonyname, config.executorname) / KEY_FILE
+    below = executor_folder(Path(), config.colonyname, config.executorname) / KEY_FILE
+    return {str(below): path.read_bytes()} if path.is_file() else {}
+
+
 def _settings_there(session: Session, role: str) -> dict[str, str]:
     from colonies_edge.apps.install.settings_file import read_settings
 
@@ -100,6 +128,7 @@ def _install(
     *,
     options: str,
     configs: Mapping[str, bytes] | None = None,
+    state: Mapping[str, bytes] | None = None,
     colony: str = "",
 ) -> int:
     from colonies_edge.apps.install.installing import Wish, plan_install
@@ -118,6 +147,7 @@ def _install(
         program=program,
         settings={**settings, OPTIONS: options},
         configs=configs or {},
+        state=state or {},
         colony=colony,
         folder=session.folder.resolve() if colony else session.folder,
     )
@@ -228,7 +258,7 @@ GROUP = Group(
             coordinator,
             flag("--broker", default="", metavar="URL", help="embedded (the default), or mqtt://[user:password@]host"),
             *install_options.FLAGS,
-            settings=("topic_root", "mqtt_ca", "colonyname"),
+            settings=("topic_root", "mqtt_ca", "mqtt_cert", "mqtt_key", "colonyname"),
         ),
         _role(
             "executor",
@@ -237,7 +267,10 @@ GROUP = Group(
             flag("--capacity", type=count(CAPACITY_MAX), metavar="N", help="so many commands at once (1)"),
             flag("--allow", metavar="A,B", help="run only these programs, and no shell"),
             flag("--location", metavar="NAME", help="where this machine is"),
-            settings=("mqtt", "mqtt_ca", "topic_root", "serverid", "colonyname", "executorname", "executortype"),
+            settings=(
+                *("mqtt", "mqtt_ca", "mqtt_cert", "mqtt_key", "topic_root", "serverid"),
+                *("colonyname", "executorname", "executortype"),
+            ),
         ),
         _role(
             "bridge",

@@ -102,6 +102,11 @@ def load_group(name: str) -> Group:
     return group
 
 
+def group_named(name: str) -> Group | None:
+    """The same, None for a module that brings a parser of its own."""
+    return getattr(importlib.import_module(f"{__package__}.{GROUPS[name][0]}"), "GROUP", None)
+
+
 def _load(module: str) -> Callable[[Any, Sequence[str]], None]:
     """What adds a group to the parser; a module without a table brings a parser of its own."""
     name = f"{__package__}.{module}"
@@ -122,6 +127,8 @@ def _load(module: str) -> Callable[[Any, Sequence[str]], None]:
 def add_group(sub: Any, group: Group, rest: Sequence[str], prog: str) -> None:
     """Add a group and what is below it; an unknown word below it is refused by name, not answered with help."""
     parser = sub.add_parser(group.name, help=group.help, description=_sentence(group.help))
+    if group.itself is not None and group.commands:
+        parser.epilog = "Further: " + "; ".join(f"`{prog} {group.name} {c.name}`, {c.help}" for c in group.commands)
     word = _first_word(rest)
     if group.itself is not None and word not in group.words:
         add_command(parser, group.itself)

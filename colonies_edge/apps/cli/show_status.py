@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from colonies_edge.apps.cli import table
 from colonies_edge.apps.cli.show import STATES, at
-from colonies_edge.apps.cli.status_view import HERE, PENDING, SILENT, ExecutorLine, View, WaitingLine
+from colonies_edge.apps.cli.status_view import AT_WORK, OFFLINE, ONLINE, PENDING, ExecutorLine, View, WaitingLine
 from colonies_edge.apps.cli.table import Cell, Style
 
 _SECOND_NS = 1_000_000_000
@@ -20,7 +20,7 @@ _STATE_TONES = {
     "failed": "red",
     "cancelled": "magenta",
 }
-_PRESENCE_TONES = {HERE: "green", SILENT: "red", PENDING: "yellow"}
+_PRESENCE_TONES = {ONLINE: "green", AT_WORK: "blue", OFFLINE: "red", PENDING: "yellow"}
 _NAME, _COUNT = 9, 7  # cells of "Processes", and of a counter
 _HELD_SHOWN = 3
 _LAST_COLUMN_MIN = 12  # the last column says what something does, or why it failed: it gets at least so much
@@ -119,9 +119,9 @@ def _trouble(view: View, trouble: str, style: Style) -> Iterator[str]:
 
 
 def _executors(view: View) -> Section:
-    here = sum(executor.presence == HERE for executor in view.executors)
-    others = len(view.executors) - here
-    note = f"{here} here" + (f", {others} not" if others else "") if view.executors else "nobody has registered"
+    online = sum(executor.presence in (ONLINE, AT_WORK) for executor in view.executors)
+    others = len(view.executors) - online
+    note = f"{online} online" + (f", {others} not" if others else "") if view.executors else "nobody has registered"
     return Section(
         title="Executors", note=note, rows=tuple(_executor(executor, view.now) for executor in view.executors)
     )
@@ -129,8 +129,10 @@ def _executors(view: View) -> Section:
 
 def _executor(executor: ExecutorLine, now: int) -> tuple[Cell, ...]:
     presence = executor.presence
-    if presence == SILENT:
-        presence = f"{SILENT} {age(now - executor.lastheardfromtime)}" if executor.lastheardfromtime else "never heard"
+    if presence == OFFLINE:
+        presence = (
+            f"{OFFLINE} {age(now - executor.lastheardfromtime)}" if executor.lastheardfromtime else "never online"
+        )
     elif presence == PENDING:
         presence = "to approve"
     held = [f"{line.funcname} {age(now - line.starttime)}" for line in executor.holding[:_HELD_SHOWN]]
@@ -153,10 +155,10 @@ def _waiting(view: View) -> Section:
 def _waiting_row(line: WaitingLine, now: int) -> tuple[Cell, ...]:
     if not line.executors:
         served = Cell("NOBODY serves this type", "red")
-    elif not line.executors_here:
-        served = Cell(f"none of {line.executors} is here", "red")
+    elif not line.executors_online:
+        served = Cell(f"none of {line.executors} is online", "red")
     else:
-        served = Cell(f"{line.executors_here} here", "green")
+        served = Cell(f"{line.executors_online} online", "green")
     return (
         Cell(line.executortype or "-"),
         Cell(str(line.waiting)),

@@ -13,7 +13,6 @@ from typing import Any
 
 from colonies_edge.apps.cli import show_status
 from colonies_edge.apps.cli.command import Command, Group, flag
-from colonies_edge.apps.cli.config import without_password
 from colonies_edge.apps.cli.console import style_of
 from colonies_edge.apps.cli.exits import SUCCESS
 from colonies_edge.apps.cli.screen import Screen
@@ -23,6 +22,7 @@ from colonies_edge.client.tasks import end_tasks
 from colonies_edge.protocol.errors import ColoniesError, NoConnection
 from colonies_edge.protocol.limits import COUNT_MAX
 from colonies_edge.protocol.model import State
+from colonies_edge.transports.mqtt_socket import BrokerUrl
 
 _FAILURES = 5
 _WATCH_S = 2.0
@@ -110,7 +110,7 @@ class Eyes:
             serverid=wire.serverid,
             version=said.version if said is not None else "",
             online_since=said.ts * 1_000_000 if said is not None else 0,
-            broker=without_password(self._session.config.mqtt),
+            broker=str(BrokerUrl.parse(self._session.config.mqtt)),  # without who we are there
             clock_offset_ms=self._offset_ms,
             paused=bool(pause.get("ispaused")),
         )

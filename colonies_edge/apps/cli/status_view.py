@@ -7,18 +7,18 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from colonies_edge.apps.cli.show import word
-from colonies_edge.protocol.limits import LEASE_S
 from colonies_edge.protocol.times import format_time, parse_time
 
-HERE, SILENT, PENDING, REJECTED, UNREGISTERED = "here", "silent", "pending", "rejected", "unregistered"
+ONLINE, AT_WORK, OFFLINE = "online", "at work", "offline"
+PENDING, REJECTED, UNREGISTERED = "pending", "rejected", "unregistered"
 
-# An executor without work says once a lease that it is ready; one such word may get lost on the way.
-SILENT_S = 2 * LEASE_S
+# Who asks for work again and again is there, though just now no question of his waits for an answer.
+HEARD_S = 10
 # Unregistered executors were removed, or have been silent for ten minutes and may come back; after a day nobody asks.
 UNREGISTERED_SHOWN_S = 86_400
 _SECOND_NS = 1_000_000_000
 _TIMES = frozenset({"now", "online_since", "starttime", "lastheardfromtime", "submissiontime", "endtime", "nextrun"})
-_STATES = (PENDING, HERE, REJECTED, UNREGISTERED)
+_STATES = (PENDING, ONLINE, REJECTED, UNREGISTERED)
 
 Json = Mapping[str, Any]
 
@@ -66,7 +66,7 @@ class WaitingLine:
     funcname: str
     submissiontime: int
     executors: int  # approved ones of the type
-    executors_here: int
+    executors_online: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,9 +186,9 @@ def _executors(executors: Iterable[Json], running: Iterable[Json], now: int) -> 
 
 def _executor(executor: Json, holding: list[HeldLine], now: int) -> ExecutorLine:
     state, heard = executor.get("state"), time_of(executor.get("lastheardfromtime"))
-    presence = _STATES[state] if isinstance(state, int) and 0 <= state < len(_STATES) else SILENT
-    if presence == HERE and now - heard > SILENT_S * _SECOND_NS:
-        presence = SILENT
+    presence = _STATES[state] if isinstance(state, int) and 0 <= state < len(_STATES) else OFFLINE
+    if presence == ONLINE and not executor.get("online") and now - heard > HEARD_S * _SECOND_NS:
+        presence = AT_WORK if holding else OFFLINE  # one that works off what it pulled is not heard meanwhile
     return ExecutorLine(
         executorname=word(executor.get("executorname")),
         executortype=word(executor.get("executortype")),
@@ -215,7 +215,7 @@ def _waiting(processes: Iterable[Json], executors: list[ExecutorLine]) -> Iterab
 
 def _waiting_line(executortype: str, processes: list[Json], executors: list[ExecutorLine]) -> WaitingLine:
     oldest = min(processes, key=lambda process: time_of(process.get("submissiontime")))
-    serving = [e for e in executors if e.executortype == executortype and e.presence in (HERE, SILENT)]
+    serving = [e for e in executors if e.executortype == executortype and e.presence in (ONLINE, AT_WORK, OFFLINE)]
     return WaitingLine(
         executortype=executortype,
         waiting=len(processes),
@@ -223,7 +223,7 @@ def _waiting_line(executortype: str, processes: list[Json], executors: list[Exec
         funcname=_funcname(oldest),
         submissiontime=time_of(oldest.get("submissiontime")),
         executors=len(serving),
-        executors_here=sum(executor.presence == HERE for executor in serving),
+        executors_online=sum(executor.presence != OFFLINE for executor in serving),
     )
 
 

@@ -26,6 +26,9 @@ def answer(layout: Layout, version: str) -> str:
     settings = read_settings(layout.settings("coordinator"))
     try:
         signer = server_key(layout)
+    except (OSError, InvalidKey):
+        return ""  # under a passphrase, or a credential of systemd: what systemd heard has to do
+    try:
         found = asyncio.run(_version(url_of(settings), settings.get(VARIABLES["topic_root"], ""), signer))
     except TlsFailed as error:
         # Whoever demands certificates of clients has none for us: what systemd heard has to do.
@@ -34,7 +37,7 @@ def answer(layout: Layout, version: str) -> str:
         # A broker of one's own has its own accounts, and ours may not speak for the server there. What systemd heard
         # from the coordinator itself has to do.
         return "" if VARIABLES["mqtt"] in settings else f"the broker does not admit its own server: {error}"
-    except (NoConnection, ColoniesError, InvalidKey, OSError) as error:
+    except (NoConnection, ColoniesError, OSError) as error:
         return f"it does not answer: {error}"
     return "" if version in ("", found) else f"version {found} answers, not {version}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ HEALTHY_S = 60.0
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
     """What shall be installed, and how. `settings` are variables of the role's settings file; `configs` are further
-    files of the settings folder, by their names."""
+    files of the settings folder, by their names; `state` are files that the data folder begins with, by their paths."""
 
     role: Role
     layout: Layout
@@ -32,6 +33,7 @@ class Wish:
     program: Program
     settings: Mapping[str, str]
     configs: Mapping[str, bytes]
+    state: Mapping[str, bytes]
     folder: Path  # where the keys of a colony go
     colony: str = ""  # to be founded once the coordinator runs
 
@@ -42,7 +44,7 @@ def plan_install(wish: Wish) -> list[Step]:
     _same_version(layout, wish.program)
     unit = _unit_steps(wish)
     service = [*_program_steps(wish), *_settings_steps(wish), *unit]
-    steps = _needed([*_account_steps(wish), *_folder_steps(wish), *service])
+    steps = _needed([*_account_steps(wish), *_folder_steps(wish), *_state_steps(wish), *service])
     if not (layout.live and wish.manager.supervises):
         return steps
     name = unit_name(role.name)
@@ -81,8 +83,26 @@ def _folder_steps(wish: Wish) -> list[Step]:
     layout, role = wish.layout, wish.role
     steps: list[Step] = [MakeFolder(path=layout.at(path)) for path in (PROGRAMS, SETTINGS, DATA)]
     if layout.live:  # in an image there is no such user yet, and systemd makes the folder
-        owner = Owner(role.user, role.user)
-        steps.append(MakeFolder(path=layout.data(role.name), mode=0o700, owner=owner))
+        steps.append(MakeFolder(path=layout.data(role.name), mode=0o700, owner=_owner_of_data(wish)))
+    return steps
+
+
+def _owner_of_data(wish: Wish) -> Owner:
+    """In an image systemd hands the folder over, with all that is in it, at the first start."""
+    return Owner(wish.role.user, wish.role.user) if wish.layout.live else Owner()
+
+
+def _state_steps(wish: Wish) -> list[Step]:
+    """Never over what is there: a service may have gone on from it."""
+    steps: list[Step] = []
+    data, owner = wish.layout.data(wish.role.name), _owner_of_data(wish)
+    for name, content in wish.state.items():
+        path = data / name
+        if os.path.exists(path):
+            continue
+        folders = [folder for folder in path.parents if data in folder.parents]
+        steps += [MakeFolder(path=folder, mode=0o700, owner=owner) for folder in reversed(folders)]
+        steps.append(WriteFile(path=path, data=content, what="the key", mode=0o600, owner=owner))
     return steps
 
 

@@ -41,6 +41,7 @@ def plan_upgrade(
     old = current.readlink().name
     if old == program.name:
         return Upgrade(old=old, new=old, forward=(), back=(), after=())
+    tell(f"Trying {program.name} on what is here")
     _must_fit(layout, program, roles, one_way=one_way)
     running = [role for role in roles if layout.live and manager.supervises and _runs(manager, role)]
     restarts = [Restart(manager=manager, unit=unit_name(role.name)) for role in running]
