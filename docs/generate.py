@@ -75,7 +75,7 @@ def messages() -> Iterator[str]:
 def keys_of(cls: type[Stamp], stamps: set[str]) -> Iterator[str]:
     for field in dataclasses.fields(cls):
         if field.name not in stamps:
-            yield str(field.metadata.get("key", field.name))
+            yield str(field.metadata.get("key", field.name.rstrip("_")))  # `in` is no name in Python
 
 
 def statuses() -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from colonies_edge.engine import (
@@ -45,6 +46,7 @@ from colonies_edge.protocol.messages_base import msgid_in
 from colonies_edge.protocol.model import Backend, State
 
 TIMERS_PER_TICK_MAX = 256  # one tick stays short, and its journal record small, when a thousand deadlines fall together
+NO_BRIDGE: Mapping[str, Any] = MappingProxyType({})
 WRITES_PER_TICK_MAX = 2_000  # a cron can start ten thousand processes at a time: then the next one has its own tick
 SWEEPS_PER_STALE_TIME = 10  # silent executors are looked for so often: upstream's 60 s of 600 s
 
@@ -309,10 +311,16 @@ class Engine(Carrier):
         every = self.settings.stale_executor_s / SWEEPS_PER_STALE_TIME
         self._live.timers.set(self._live.after(every), Timer.SWEEP, "")
 
-    def presence(self, executorid: str, conn: str, online: bool, now: int) -> Outcome:
-        """An executor's status, or its last will: a broken connection shortens the leases that are bound to it."""
+    def presence(
+        self, executorid: str, conn: str, online: bool, now: int, bridge: Mapping[str, Any] = NO_BRIDGE
+    ) -> Outcome:
+        """An executor's status, or its last will: a broken connection shortens the leases that are bound to it. What a
+        bridge says of itself is shown with the executor until that is gone."""
         live = self._live
         live.begin(now)
+        live.bridges.pop(executorid, None)
+        if online and bridge and executorid in self.tables.executors:
+            live.bridges[executorid] = dict(bridge)
         offer = live.offers.get(executorid)
         if online or offer is None or offer.conn != conn:
             return Outcome()

@@ -20,7 +20,7 @@ def enrol(step: Step, message: Enrol) -> Executor:
     """A new executor under its own key. It waits for approval, unless the token approves it."""
     token = read(message.token)
     if is_enrolled(step.tables, step.caller, message.executorname, token):
-        return shown(step.tables, step.tables.executors[step.caller], step.live.offers.present())
+        return shown(step, step.tables.executors[step.caller], step.live.offers.present())
     if not token.fits(message.executorname):
         raise Forbidden(
             f"Access denied, the token is for names like <{token.names}>, which <{message.executorname}> is not"

@@ -50,7 +50,7 @@ def place(step: Step, executor: Executor, former: Executor | None, state: Execut
         _put_away(step, former.executorid)
         executor = replace(executor, requirefuncreg=former.requirefuncreg)
     _put_away(step, executor.executorid)
-    executor = replace(executor, state=int(state), commissiontime=step.now, online=False)
+    executor = replace(executor, state=int(state), commissiontime=step.now, online=False, bridge={})
     step.draft.put("executors", executor.executorid, executor)
     return executor
 
@@ -145,18 +145,18 @@ def remove_executor(step: Step, message: RemoveExecutor) -> dict[str, Any]:
 def get_executors(step: Step, message: GetExecutors) -> list[Executor]:
     """All of the colony, removed ones too."""
     tables, present = step.tables, step.live.offers.present()
-    return [shown(tables, tables.executors[key], present) for key in tables.executors_in.get(step.colony, ())]
+    return [shown(step, tables.executors[key], present) for key in tables.executors_in.get(step.colony, ())]
 
 
 def get_executor(step: Step, message: GetExecutor) -> Executor:
     """One by name."""
     executor = _named(step, message.executorname, "Failed to get executor")
-    return shown(step.tables, executor, step.live.offers.present())
+    return shown(step, executor, step.live.offers.present())
 
 
 def get_executor_by_id(step: Step, message: GetExecutorById) -> Executor:
     """One by identity."""
-    return shown(step.tables, step.tables.executors[message.executorid], step.live.offers.present())
+    return shown(step, step.tables.executors[message.executorid], step.live.offers.present())
 
 
 def _own(step: Step, name: str, refusal: str) -> Executor:

@@ -1,6 +1,7 @@
 """The engine's volatile side: what is rebuilt or forgotten at a restart, and the bookkeeping that follows the rows."""
 
 from collections import deque
+from typing import Any
 
 from colonies_edge.engine.channel_index import OPEN
 from colonies_edge.engine.leases import Leases
@@ -40,6 +41,7 @@ class Live:
         self.pace = Pace()
         self.subscriptions = Subscriptions(self.timers)
         self.passed: dict[str, dict[str, int]] = {}  # executor id -> process id -> steady time until it is passed over
+        self.bridges: dict[str, dict[str, Any]] = {}  # executor id -> how the bridge that it belongs to says it is
         self.alive_at: dict[str, int] = {}  # executor id -> steady time of its last message of any kind
         self.dirty_processes: deque[str] = deque()  # wait since this step
         self.dirty_polls: deque[str] = deque()  # may look again since this step

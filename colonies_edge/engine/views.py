@@ -69,11 +69,12 @@ def attribute(row: ProcessRow, attr: Attr) -> Attribute:
     )
 
 
-def executor(tables: Tables, row: Executor, present: Collection[str]) -> Executor:
-    """An executor with when it was last heard from (until then, what its registration said of that), and whether it is
-    among those that are there now."""
-    heard = tables.heard.get(row.executorid, row.lastheardfromtime)
-    return replace(row, lastheardfromtime=heard, online=row.executorid in present)
+def executor(step: Step, row: Executor, present: Collection[str]) -> Executor:
+    """An executor with when it was last heard from (until then, what its registration said of that), whether it is one
+    of those that are there now, and what a bridge says of itself."""
+    heard = step.tables.heard.get(row.executorid, row.lastheardfromtime)
+    bridge = step.live.bridges.get(row.executorid, {})
+    return replace(row, lastheardfromtime=heard, online=row.executorid in present, bridge=bridge)
 
 
 def echo(step: Step) -> Any:

@@ -1,6 +1,7 @@
 """The objects of the wire that describe executors and servers; `model.py` is the door to all of them."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from colonies_edge.protocol.model_base import NO_GPU, OMIT, Gpu, Time
 
@@ -61,7 +62,8 @@ class Allocations:
 class Executor:
     """An executor as registered. `state` is a plain number: requests may carry any, and theirs is ignored.
 
-    `online` is ours: it is connected and ready for work, or waits for some in a long poll.
+    `online` is ours: it is connected and ready for work, or waits for some in a long poll. So is `bridge`: what a
+    bridge says of its lines and of what waits for them, while it is there.
     """
 
     executorid: str = ""
@@ -78,6 +80,7 @@ class Executor:
     blueprintid: str = field(default="", metadata=OMIT)
     blueprintgen: int = field(default=0, metadata=OMIT)
     online: bool = field(default=False, metadata=OMIT)
+    bridge: dict[str, Any] = field(default_factory=dict, metadata=OMIT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -154,6 +154,9 @@ def test_a_bridge_runs_inside_the_coordinator_of_the_edge(
             assert below.submit("double", 3, executortype="gpu").wait(60).output == 6
             assert below.submit("double", 4, executortype="device").wait(60).output == 8
             until(lambda: bool(above.run(above.asynchronous.get_processes(State.SUCCESS, executortype="bridge.site"))))
+            until(
+                lambda: any(one.bridge.get("name") == "site" for one in below.run(below.asynchronous.get_executors()))
+            )
     finally:
         coordinator.send_signal(signal.SIGTERM)
         said = coordinator.communicate()[1]

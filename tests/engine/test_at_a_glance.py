@@ -120,3 +120,23 @@ def test_processes_of_an_unknown_workflow_cannot_be_watched() -> None:
         400,
         f"Failed to subscribe to processes, colony <{LAB}> has no workflow {'ab' * 32}",
     )
+
+
+def test_a_bridge_is_shown_with_its_executor_while_it_is_there() -> None:
+    calls = lab()
+    worker = calls.do("ann", "getexecutormsg", colonyname=LAB, executorname="worker")
+    assert "bridge" not in worker
+    told = {"edge": {"line": "up"}, "cloud": {"line": "down", "lasterror": "no route"}}
+    calls.engine.presence(worker["executorid"], "conn0007", True, calls.now, told)
+    assert calls.do("ann", "getexecutorsmsg", colonyname=LAB)[0]["bridge"] == told
+    calls.engine.presence(worker["executorid"], "conn0007", False, calls.now)
+    assert "bridge" not in calls.do("ann", "getexecutorsmsg", colonyname=LAB)[0]
+
+
+def test_nobody_registers_as_a_bridge_that_he_is_not() -> None:
+    calls = lab()
+    executor = {"colonyname": LAB, "executorid": identity("new"), "executorname": "new", "executortype": "t"}
+    added = calls.do(
+        "owner", "addexecutormsg", executor={**executor, "bridge": {"edge": {"line": "up"}}, "online": True}
+    )
+    assert "bridge" not in added and "online" not in added

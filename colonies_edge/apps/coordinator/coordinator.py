@@ -19,7 +19,7 @@ from colonies_edge.engine.engine import Engine
 from colonies_edge.engine.outcome import Outcome, Reply, Request
 from colonies_edge.engine.ports import History, Settings, Store
 from colonies_edge.protocol.errors import BadRequest, ColoniesError, Forbidden, Unavailable
-from colonies_edge.protocol.limits import MESSAGE_BYTES_MAX
+from colonies_edge.protocol.limits import BRIDGE_STATUS_BYTES_MAX, MESSAGE_BYTES_MAX
 from colonies_edge.protocol.messages_base import msgid_in
 from colonies_edge.protocol.status import ONLINE, Presence, open_status
 from colonies_edge.protocol.topics import COORDINATOR, STATUS, Topic, Topics
@@ -347,7 +347,8 @@ class Coordinator:
             return None
         if presence.executorid != topic.party:
             return None
-        return self.engine.presence(presence.executorid, presence.conn, presence.state == ONLINE, now)
+        bridge = presence.bridge if len(payload) <= BRIDGE_STATUS_BYTES_MAX else {}
+        return self.engine.presence(presence.executorid, presence.conn, presence.state == ONLINE, now, bridge)
 
     # Checkpoints
 

@@ -96,13 +96,25 @@ function waiting(metrics, colony) {
   return table.element;
 }
 
+function line(side) {
+  if (!side) return "";
+  const since = h("span", {}, `${side.line} since `, when(side.since));
+  return side.line === "up" ? since : h("div.bad", {}, since, side.lasterror ? h("div", {}, side.lasterror) : "");
+}
+
+function waits(kinds) {
+  return Object.entries(kinds || {}).map(([kind, number]) => `${number} ${kind}`).join(", ");
+}
+
 function bridges(rows) {
   if (!rows.length) return empty("No bridge has registered in this colony.");
   const table = new Table(
     [
       { name: "Name", cell: (row) => link(`/executor/${encodeURIComponent(row.executorname)}`, row.executorname) },
       { name: "State", cell: presence },
-      { name: "Last heard", cell: (row) => when(row.lastheardfromtime, "never") },
+      { name: "Edge", cell: (row) => line(row.bridge?.edge) },
+      { name: "Cloud", cell: (row) => line(row.bridge?.cloud) },
+      { name: "Waiting", cell: (row) => waits(row.bridge?.waiting) },
     ],
     { caption: "Bridges", key: (row) => row.executorname },
   );
