@@ -36,6 +36,9 @@ from colonies_edge.transports.signals import fire
 from colonies_edge.transports.system import PartyClock, new_msgid
 
 _log = logging.getLogger(__name__)
+# They write a line for every byte and request, requests of others' work included; what matters is said here.
+for _chatty in ("httpx2", "httpcore2", "websockets"):
+    logging.getLogger(_chatty).setLevel(logging.WARNING)
 
 TRY_S = 15.0  # without an answer for so long the line is taken for dead, where asking again is safe
 # A long poll occupies one, and over 50 ms of line sixteen others make 320 calls a second. The pool looks through all of

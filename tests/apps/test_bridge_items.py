@@ -92,6 +92,15 @@ def test_a_failure_is_tried_anew_when_the_source_asks_again(stage: Stage) -> Non
     assert (now.stage, now.verdict, now.round, now.target) == (Stage.TAKEN, None, 2, "")
 
 
+def test_what_was_adopted_and_fails_is_tried_anew_for_the_new_assignment() -> None:
+    adopted = after(replace(ITEM, stage=Stage.PLACED, target="t"), Event.AGAIN, {"attempt": 2})
+    assert adopted is not None
+    failed = after(adopted, Event.ENDED, {"verdict": BAD})
+    assert failed is not None and (failed.stage, failed.round, failed.again) == (Stage.TAKEN, 2, False)
+    succeeded = after(adopted, Event.ENDED, {"verdict": GOOD})
+    assert succeeded is not None and (succeeded.stage, succeeded.round, succeeded.again) == (Stage.ENDED, 1, False)
+
+
 def test_what_runs_is_adopted_when_the_source_asks_again() -> None:
     now = after(replace(ITEM, stage=Stage.PLACED, target="t"), Event.AGAIN, {"attempt": 2})
     assert now is not None

@@ -25,7 +25,7 @@ colony = "all"
 
 def read(folder: Path, text: str, **environ: str) -> BridgeSettings:
     path = folder / "bridge.toml"
-    path.write_text(text)
+    path.write_text(text if "name = " in text else f'name = "site"\n{text}')
     return read_settings(path, environ=environ)
 
 
@@ -91,7 +91,7 @@ def test_little_has_to_be_said(tmp_path: Path) -> None:
 
 def test_what_the_edge_leaves_out_is_that_of_the_coordinator_it_runs_in(tmp_path: Path) -> None:
     path = tmp_path / "bridge.toml"
-    path.write_text('[cloud]\nurl = "http://h:1"\ncolony = "all"\n[[up]]\nedge = "gpu"')
+    path.write_text('name = "site"\n[cloud]\nurl = "http://h:1"\ncolony = "all"\n[[up]]\nedge = "gpu"')
     edge = {"url": "mqtt://own:1", "colony": "site", "serverid": "s", "colony_prvkey": KEY}
     settings = read_settings(path, environ={}, edge=edge)
     assert (settings.edge.url, settings.edge.colony, settings.edge.serverid) == ("mqtt://own:1", "site", "s")
@@ -102,6 +102,7 @@ def test_what_the_edge_leaves_out_is_that_of_the_coordinator_it_runs_in(tmp_path
     ("text", "said"),
     [
         ("x =", "is not TOML"),
+        ("name = ''", "name is missing"),
         (SIDES, "has no rules"),
         ('[[up]]\nedge = "gpu"', "url is missing"),
         (SIDES.replace("mqtt://", "http://") + '[[up]]\nedge = "gpu"', "HTTP does not"),

@@ -140,7 +140,7 @@ def test_a_bridge_runs_inside_the_coordinator_of_the_edge(
     edge, cloud = colonies
     edge.stop()
     (tmp_path / "bridge.toml").write_text(
-        f'[cloud]\nurl = "{cloud.http}"\ncolony = "lab"\ncolony_prvkey = "{cloud.colony_prvkey}"\n'
+        f'name = "site"\n[cloud]\nurl = "{cloud.http}"\ncolony = "lab"\ncolony_prvkey = "{cloud.colony_prvkey}"\n'
         '[[down]]\ncloud = "device"\nedge = "device"\n[[up]]\nedge = "gpu"\n[[history]]\n'
     )
     words = ["coordinator", "start", "--listen", edge.url.removeprefix("mqtt://"), "--bridge", "bridge.toml"]
@@ -153,9 +153,7 @@ def test_a_bridge_runs_inside_the_coordinator_of_the_edge(
             assert above.submit("double", 2, executortype="device").wait(60).output == 4
             assert below.submit("double", 3, executortype="gpu").wait(60).output == 6
             assert below.submit("double", 4, executortype="device").wait(60).output == 8
-            until(
-                lambda: bool(above.run(above.asynchronous.get_processes(State.SUCCESS, executortype="bridge.bridge")))
-            )
+            until(lambda: bool(above.run(above.asynchronous.get_processes(State.SUCCESS, executortype="bridge.site"))))
     finally:
         coordinator.send_signal(signal.SIGTERM)
         said = coordinator.communicate()[1]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from colonies_edge.apps.bridge.origins import ORIGIN
-from colonies_edge.apps.bridge.settings import Files, History
+from colonies_edge.apps.bridge.settings import Down, Files, History, Up
 from colonies_edge.protocol.model import Process, State
 from tests.support.bridged import Work, bridged, two_colonies
 from tests.support.http_colony import HttpColony
@@ -59,6 +59,24 @@ def test_what_ended_while_nobody_looked_is_recorded_once(
     assert newest.spec.env["COLONIES_EDGE_EXECUTORTYPE"] == "device"
     assert newest.spec.env["COLONIES_LABEL"] == "keep"
     assert later.id in newest.spec.env[ORIGIN]
+
+
+def test_what_the_cloud_has_seen_already_is_no_history(colonies: tuple[LiveColony, HttpColony], tmp_path: Path) -> None:
+    edge, cloud = colonies
+    device, gpu = Work(edge, "device"), Work(cloud, "gpu")
+    rules = {"up": (Up(edge="gpu", cloud="gpu"),), "down": (Down(cloud="device", edge="device"),)}
+    with (
+        bridged(tmp_path, edge, cloud, history=(History(),), **rules),
+        working(device.executor),
+        working(gpu.executor),
+        edge.client() as below,
+        cloud.client() as above,
+    ):
+        below.submit("double", 1, executortype="gpu").wait(60)
+        above.submit("double", 2, executortype="device").wait(60)
+        below.submit("double", 3, executortype="device").wait(60)
+        until(lambda: bool(records(cloud)))
+        assert [process.spec.args for process in records(cloud)] == [(3,)]
 
 
 def test_records_wait_for_the_line_in_the_archive_of_the_edge(

@@ -36,7 +36,8 @@ class Work:
         self.holding = threading.Semaphore(0)  # released by each call of `hold` that has begun
         self.stopped: queue.Queue[str] = queue.Queue()  # the ids of those that were told to stop
         self.release = threading.Event()  # for all calls of `until`
-        for function in (self.double, self.add_up, self.fail, self.hold, self.until):
+        self._held_once = False
+        for function in (self.double, self.add_up, self.fail, self.hold, self.hold_once, self.until):
             self.executor.function(function)
 
     def double(self, ctx: Any, number: int) -> int:
@@ -53,6 +54,15 @@ class Work:
 
     def fail(self, text: str) -> None:
         raise ValueError(text)
+
+    def hold_once(self, ctx: Any, number: int) -> int:
+        """Hangs the first time."""
+        if not self._held_once:
+            self._held_once = True
+            ctx.wait_cancelled(60)
+            return 0
+        self.ran.append(number)
+        return number
 
     def until(self, number: int) -> int:
         """Until it is released."""

@@ -49,7 +49,7 @@ class Bridge:
         self._news = asyncio.Event()  # something about a line has changed
         self.edge = self._side(EDGE)
         self.cloud = self._side(CLOUD)
-        self._started_ns = SystemClock().wall_ns()
+        self._since_ns = SystemClock().wall_ns()
         self._hands: dict[tuple[Kind, str], Hands] = {}
         self._desks: list[Desk] = []
         self._own: OwnDesk | None = None
@@ -133,6 +133,7 @@ class Bridge:
 
     async def _close(self) -> None:
         """The sources first: what is on its way stays on disk."""
+        self._since_ns = SystemClock().wall_ns()
         self._show("stopped")
         for desk in self._desks:
             await desk.close_desk()
@@ -151,7 +152,7 @@ class Bridge:
         return {
             "name": self.settings.name,
             "state": state,
-            "since": format_time(self._started_ns),
+            "since": format_time(self._since_ns),
             "edge": line_value(self.edge.line),
             "cloud": line_value(self.cloud.line),
             "waiting": {kind.value: waiting[kind.value] for kind in Kind},

@@ -79,7 +79,7 @@ class Item:
     target: str = ""
     graph: str = ""  # the target's workflow, when it is one
     verdict: Verdict | None = None
-    again: bool = False  # asked for again while the last round is still being cancelled
+    again: bool = False  # asked for again while the round that was begun for an earlier assignment is not over
     doubt: bool = False  # never written: whoever reads a row from disk does not know how far the call got
 
     @property
@@ -135,11 +135,10 @@ def after(item: Item, event: Event, facts: Mapping[str, Any]) -> Item | None:
     stage = MOVES[item.stage, event]
     if event is Event.AGAIN:
         return _asked_again(replace(item, stage=stage or item.stage, **facts))
-    if item.stage is Stage.UNWANTED and item.again:
-        if event is Event.ENDED:
-            return _asked_again(replace(item, stage=Stage.ENDED, again=False, **facts))
-        if event is Event.CANCELLED:
-            return _next_round(item)
+    if item.again and event is Event.ENDED:
+        return _asked_again(replace(item, stage=Stage.ENDED, again=False, **facts))
+    if item.again and event is Event.CANCELLED:
+        return _next_round(item)
     if stage is None:
         return None
     doubt = {Event.SILENT: True, Event.MISSING: False, Event.ASKED: False}.get(event, item.doubt)
@@ -148,8 +147,11 @@ def after(item: Item, event: Event, facts: Mapping[str, Any]) -> Item | None:
 
 
 def _asked_again(item: Item) -> Item:
-    """A success is delivered for the new assignment; what runs is adopted; what failed is tried anew."""
-    if item.stage is Stage.UNWANTED:
+    """A success is delivered for the new assignment; what runs is adopted; what failed is tried anew.
+
+    What is adopted was begun for an earlier assignment. Should it fail, the new one has not had its try yet.
+    """
+    if item.stage in (Stage.SENDING, Stage.PLACED, Stage.UNWANTED):
         return replace(item, again=True)
     if item.stage is Stage.ENDED and not (item.verdict is not None and item.verdict.ok):
         return _next_round(item)

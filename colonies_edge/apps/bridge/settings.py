@@ -140,7 +140,7 @@ class _Reader:
 
     def settings(self, values: dict[str, Any], edge: Mapping[str, str], data_dir: Path) -> BridgeSettings:
         top = _Table(self._path, "", values)
-        name, folder = top.name("name", "bridge"), top.text("folder")
+        name, folder = top.name("name"), top.text("folder")
         settings = BridgeSettings(
             name=name,
             folder=self._path.parent / folder if folder else data_dir / "bridges" / name,
@@ -273,8 +273,10 @@ class _Table:
             raise self.wrong(key, "is missing")
         return value
 
-    def name(self, key: str, default: str) -> str:
-        value = self.text(key, default)
+    def name(self, key: str) -> str:
+        value = self.text(key)
+        if not value:
+            raise self.wrong(key, "is missing: what this site is called; the bridge's executors are named after it")
         if not _NAME.fullmatch(value):
             raise self.wrong(key, "is 1 to 64 letters, digits, '.', '_' and '-'")
         return value

@@ -25,7 +25,7 @@ from colonies_edge.transports.system import SystemClock
 
 _log = logging.getLogger(__name__)
 
-OPEN_S = 10.0  # of one attempt to connect
+OPEN_S = 5.0  # of one attempt to connect, until something is said about it
 PENDING_S = 30.0  # the longest pause between two looks whether somebody has approved us
 SILENT_S = 5.0  # the longest between two attempts at a line that is down
 
@@ -166,6 +166,7 @@ class Member:
                 await self._establish()
             except NotMember as error:
                 pause_s_max = PENDING_S
+                self._side.line.trouble(error)
                 self._say(str(error))
             except (NoConnection, ColoniesError) as error:
                 pause_s_max = SILENT_S  # its calls were tried for half a minute, more and more rarely

@@ -12,6 +12,7 @@ from colonies_edge.protocol.codec import decode, encode
 from colonies_edge.protocol.model import Conditions, FunctionSpec, Process, State, WorkflowSpec
 
 SECOND_NS = 1_000_000_000
+LATER_S = 2  # a Go server looks for deadlines once a second, and its verdict has to come here
 INPUT_NODE = "input"
 WORK_NODE = "work"
 
@@ -29,9 +30,13 @@ def inputs_of(work: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def remaining_s(work: Mapping[str, Any], now_ns: int) -> int:
-    """Of `maxexectime` at the source, at least 1; -1 without a limit."""
+    """Of `maxexectime` at the source, and a little more; -1 without a limit.
+
+    The source's own deadline comes first: it knows of retries, and has what runs here cancelled. This one is for when
+    the line is down, or when what hangs was adopted.
+    """
     deadline = work.get("deadline") or 0
-    return max(1, (deadline - now_ns) // SECOND_NS) if deadline > 0 else -1
+    return max(1, -(-(deadline - now_ns) // SECOND_NS)) + LATER_S if deadline > 0 else -1
 
 
 def spec_for(
