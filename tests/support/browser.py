@@ -8,6 +8,7 @@ import json
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
@@ -130,8 +131,9 @@ class Browser:
         number = self._number
         to = {"sessionId": window} if window else {}
         self._socket.send(json.dumps({"id": number, "method": method, "params": params, **to}))
+        until = time.monotonic() + PATIENCE_S  # in all: a page that asks for something now and then is never silent
         while number not in self._replies:
-            self._receive(PATIENCE_S)
+            self._receive(max(0.0, until - time.monotonic()))
         reply = self._replies.pop(number)
         assert "error" not in reply, f"{method}: {reply['error']}"
         result: dict[str, Any] = reply["result"]
@@ -243,9 +245,15 @@ class Browser:
         )
 
     def go(self, hash_: str, heading: str) -> None:
-        """To another page of the application."""
-        self.run(f"location.hash = {json.dumps(hash_)}")
-        self.until(f"document.querySelector('main h1')?.textContent === {json.dumps(heading)}")
+        """To another page of the application; until its heading is there, which may say the same as the last one's."""
+        self.run(
+            f"""(() => {{
+              if (location.hash === {json.dumps(hash_)}) return;
+              document.querySelector("main h1")?.setAttribute("data-left", "");
+              location.hash = {json.dumps(hash_)};
+            }})()"""
+        )
+        self.until(f"document.querySelector('main h1:not([data-left])')?.textContent === {json.dumps(heading)}")
 
     def screen(self, width: int, height: int, *, phone: bool = False, dark: bool = False) -> None:
         """The size of the screen and the colours that the system prefers."""
