@@ -313,7 +313,12 @@ def test_presence_is_what_the_coordinator_says_and_the_removed_are_forgotten_aft
     (line,) = found.waiting
     assert (line.waiting, line.executors, line.executors_online) == (1, 4, 3), "children wait for their parents"
     text = "\n".join(show_status.lines(found, Style()))
-    assert "offline 3 min" in text and "to approve" in text and "EXECUTORS  3 online, 3 not" in text
+    assert (
+        "offline 3 min" in text
+        and "unregistered 1 h" in text
+        and "to approve" in text
+        and "EXECUTORS  3 online, 3 not" in text
+    )
 
 
 def test_an_executor_that_stops_is_offline_at_once(dev: Dev, shell: Shell) -> None:

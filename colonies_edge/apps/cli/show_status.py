@@ -7,7 +7,16 @@ from dataclasses import dataclass
 
 from colonies_edge.apps.cli import table
 from colonies_edge.apps.cli.show import STATES, at
-from colonies_edge.apps.cli.status_view import AT_WORK, OFFLINE, ONLINE, PENDING, ExecutorLine, View, WaitingLine
+from colonies_edge.apps.cli.status_view import (
+    AT_WORK,
+    OFFLINE,
+    ONLINE,
+    PENDING,
+    UNREGISTERED,
+    ExecutorLine,
+    View,
+    WaitingLine,
+)
 from colonies_edge.apps.cli.table import Cell, Style
 
 _SECOND_NS = 1_000_000_000
@@ -129,10 +138,9 @@ def _executors(view: View) -> Section:
 
 def _executor(executor: ExecutorLine, now: int) -> tuple[Cell, ...]:
     presence = executor.presence
-    if presence == OFFLINE:
-        presence = (
-            f"{OFFLINE} {age(now - executor.lastheardfromtime)}" if executor.lastheardfromtime else "never online"
-        )
+    if presence in (OFFLINE, UNREGISTERED):
+        heard = executor.lastheardfromtime
+        presence = f"{presence} {age(now - heard)}" if heard else "never online"
     elif presence == PENDING:
         presence = "to approve"
     held = [f"{line.funcname} {age(now - line.starttime)}" for line in executor.holding[:_HELD_SHOWN]]
