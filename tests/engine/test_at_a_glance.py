@@ -5,7 +5,7 @@ from __future__ import annotations
 from colonies_edge.protocol.limits import PACE_MINUTES_MAX
 from tests.engine.calls import lab
 from tests.engine.test_subscriptions import heard, watch_all
-from tests.support.engine_bench import LAB, Bench, add_executor, colony, found_colony, running, spec
+from tests.support.engine_bench import LAB, Bench, add_executor, colony, found_colony, identity, running, spec
 
 
 def pace(bench: Bench, minutes: int) -> tuple[list[int], list[int]]:
@@ -136,7 +136,6 @@ def test_a_bridge_is_shown_with_its_executor_while_it_is_there() -> None:
 def test_nobody_registers_as_a_bridge_that_he_is_not() -> None:
     calls = lab()
     executor = {"colonyname": LAB, "executorid": identity("new"), "executorname": "new", "executortype": "t"}
-    added = calls.do(
-        "owner", "addexecutormsg", executor={**executor, "bridge": {"edge": {"line": "up"}}, "online": True}
-    )
+    claims = {"bridge": {"edge": {"line": "up"}}, "online": True}
+    added = calls.do("owner", "addexecutormsg", executor={**executor, **claims})
     assert "bridge" not in added and "online" not in added
