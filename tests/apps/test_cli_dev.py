@@ -186,6 +186,7 @@ def test_a_coordinator_makes_a_server_key_and_founds_what_the_environment_names(
     assert coordinator.returncode == 0
 
 
+@pytest.mark.long
 def test_a_coordinator_without_its_broker_says_so_and_ends_with_code_3(tmp_path: Path, shell: Shell) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))

@@ -76,6 +76,7 @@ def finished(folder: Path, *words: str) -> None:
     assert process.returncode == 0, said
 
 
+@pytest.mark.long
 def test_the_numbers_are_right_and_minus_one_while_the_coordinator_is_away(tmp_path: Path) -> None:
     dev = Dev(tmp_path, "--port", "0")
     spec = {"conditions": {"executortype": "cli"}, "funcname": "echo"}

@@ -107,6 +107,7 @@ def test_whoever_is_no_member_is_told_so_in_one_line(shell: Shell) -> None:
         assert shell.err.count("\n") == 1
 
 
+@pytest.mark.long
 def test_without_a_coordinator_it_says_so_and_ends(tmp_path: Path) -> None:
     settings = {"COLONIES_MQTT": "mqtt://127.0.0.1:1", "COLONIES_COLONY_NAME": "lab", "COLONIES_PRVKEY": "ab" * 32}
     for words in (["status"], ["status", "--watch"]):
@@ -199,6 +200,7 @@ def test_a_reader_that_leaves_ends_the_watch_quietly(dev: Dev, shell: Shell) -> 
     shell.run("process", "cancel", "-p", added["processid"])
 
 
+@pytest.mark.long
 def test_while_the_coordinator_is_away_the_last_view_stays_and_says_so(tmp_path: Path) -> None:
     first = Dev(tmp_path, "--port", "0")
     with Terminal(tmp_path, environment(), "status", "--watch", "0.5") as terminal:
@@ -321,6 +323,7 @@ def test_presence_is_what_the_coordinator_says_and_the_removed_are_forgotten_aft
     )
 
 
+@pytest.mark.long
 def test_an_executor_that_stops_is_offline_at_once(dev: Dev, shell: Shell) -> None:
     helper = typed(dev.folder, "executor", "os", "start", "--name", "helper", "--executortype", "helper")
     with Terminal(dev.folder, environment(), "status", "--watch", "0.5") as terminal:

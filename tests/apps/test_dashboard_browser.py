@@ -6,6 +6,8 @@ import json
 import threading
 from pathlib import Path
 
+import pytest
+
 from tests.support.browser import Browser
 from tests.support.dashboard import ATTACK, Worker, dashboard, furnish, signed_in, workflow
 from tests.support.http_colony import HttpColony
@@ -147,6 +149,7 @@ def test_who_waits_for_work_is_online(tmp_path: Path) -> None:
 # --- a link that breaks, a clock that is wrong, and quiet
 
 
+@pytest.mark.long
 def test_a_coordinator_that_is_away_is_told_and_found_again(tmp_path: Path) -> None:
     with dashboard(tmp_path) as (colony, browser):
         signed_in(colony, browser)
@@ -181,6 +184,7 @@ def test_a_computer_whose_clock_is_wrong_is_told_the_time_once(tmp_path: Path) -
         browser.until("document.querySelectorAll('tbody tr').length === 0")
 
 
+@pytest.mark.long
 def test_a_page_that_nobody_touches_asks_for_little(tmp_path: Path) -> None:
     with dashboard(tmp_path) as (colony, browser):
         furnish(colony, Worker(colony))
@@ -199,6 +203,7 @@ def test_a_page_that_nobody_touches_asks_for_little(tmp_path: Path) -> None:
             assert browser.quiet(4) == [], f"{hash_} is told what happens and does not ask"
 
 
+@pytest.mark.long
 def test_a_page_that_nobody_sees_asks_for_nothing_and_is_up_to_date_when_it_is_seen_again(tmp_path: Path) -> None:
     with dashboard(tmp_path) as (colony, browser):
         signed_in(colony, browser)

@@ -6,6 +6,8 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from colonies_edge.client.client import AsyncClient
 from colonies_edge.crypto.identity import Signer
 from tests.support.dashboard import dashboard, signed_in
@@ -32,6 +34,7 @@ def crowd(colony: HttpColony) -> tuple[list[str], list[str]]:
     return asyncio.run(submit_all())
 
 
+@pytest.mark.long
 def test_ten_thousand_processes_are_paged_filtered_and_found(tmp_path: Path) -> None:
     with dashboard(tmp_path) as (colony, browser):
         waiting, cancelled = crowd(colony)

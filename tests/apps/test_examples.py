@@ -40,6 +40,7 @@ def started(colony: LiveColony, program: str, *words: str, **settings: str) -> I
     assert process.returncode == 0, said
 
 
+@pytest.mark.long
 def test_the_sensor_answers_and_refuses(colony: LiveColony) -> None:
     with started(colony, "sensor.py"):
         command = [sys.executable, str(EXAMPLES / "ask.py")]

@@ -309,6 +309,7 @@ def test_without_the_owners_key_it_waits_to_be_approved(colony: LiveColony) -> N
         logging.getLogger("colonies_edge.apps.executor").removeHandler(handler)
 
 
+@pytest.mark.long
 def test_a_removed_executor_waits_until_it_is_welcome_again(colony: LiveColony) -> None:
     worker = colony.executor(executorname="edge")
     began, stopped = threading.Event(), threading.Event()

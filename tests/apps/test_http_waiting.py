@@ -87,6 +87,7 @@ def test_who_left_is_given_no_work(colony: HttpColony) -> None:
     assert colony.do(there, "assignprocessmsg", colonyname="lab", timeout=-1)["processid"] == process["processid"]
 
 
+@pytest.mark.long
 def test_a_thousand_wait_and_are_answered_in_the_order_in_which_they_came(colony: HttpColony) -> None:
     workers = [colony.worker(f"worker-{number}") for number in range(WORKERS)]
 

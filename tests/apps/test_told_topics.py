@@ -133,6 +133,7 @@ def test_home_assistant_finds_colonies_and_executors_and_where_their_state_is(
         pass
 
 
+@pytest.mark.long
 def test_without_being_asked_nothing_is_said_to_home_assistant(broker: Mosquitto, tmp_path: Path) -> None:
     with LiveColony(tmp_path, mqtt=broker.url):
         topics = seen(broker, lambda topics: "colonies/v1/lab/coordinator/status" in topics)

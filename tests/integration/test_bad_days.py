@@ -211,6 +211,7 @@ def test_a_second_coordinator_on_the_same_folder_refuses_and_says_why(site: Site
     assert site.process.poll() is None
 
 
+@pytest.mark.long
 def test_two_coordinators_of_one_identity_at_one_broker_do_not_fight_for_ever(tmp_path: Path) -> None:
     with Mosquitto() as broker:
         site = Site(tmp_path, broker)

@@ -43,7 +43,7 @@ class Pair:
             yield bridge
 
 
-@pytest.fixture(params=["mqtt", "http"])
+@pytest.fixture(params=[pytest.param("mqtt", marks=pytest.mark.long), "http"])
 def pair(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Pair]:
     with two_colonies(tmp_path) as (edge, cloud):
         pair = Pair(tmp_path, edge, cloud, request.param)

@@ -39,7 +39,7 @@ class Pair:
         assert sorted(self.gpu.ran) == list(range(count))
 
 
-@pytest.fixture(params=["mqtt", "http"])
+@pytest.fixture(params=[pytest.param("mqtt", marks=pytest.mark.long), "http"])
 def pair(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Pair]:
     with two_colonies(tmp_path) as (edge, cloud), Proxy(cloud.http if request.param == "http" else cloud.url) as proxy:
         pair = Pair(tmp_path, edge, cloud, proxy)

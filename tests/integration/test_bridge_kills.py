@@ -64,7 +64,7 @@ class Pair:
         return self.process.wait()
 
 
-@pytest.fixture(params=["mqtt", "http"])
+@pytest.fixture(params=[pytest.param("mqtt", marks=pytest.mark.long), "http"])
 def pair(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Pair]:
     with (
         KilledColony(tmp_path / "edge") as edge,

@@ -79,6 +79,7 @@ def test_what_the_cloud_has_seen_already_is_no_history(colonies: tuple[LiveColon
         assert [process.spec.args for process in records(cloud)] == [(3,)]
 
 
+@pytest.mark.long
 def test_records_wait_for_the_line_in_the_archive_of_the_edge(
     colonies: tuple[LiveColony, HttpColony], tmp_path: Path
 ) -> None:

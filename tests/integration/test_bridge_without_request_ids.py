@@ -36,6 +36,7 @@ def world(tmp_path: Path) -> Iterator[tuple[LiveColony, HttpColony, Forgetful]]:
             yield edge, cloud, server
 
 
+@pytest.mark.long
 def test_answers_get_lost_and_everything_runs_once(
     world: tuple[LiveColony, HttpColony, Forgetful], tmp_path: Path
 ) -> None:

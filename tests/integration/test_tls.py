@@ -74,6 +74,7 @@ def test_the_doctor_looks_at_the_certificate(
     assert re.fullmatch(r"the broker's certificate is believed, and valid for 36[45] days", findings["TLS"]["sentence"])
 
 
+@pytest.mark.long
 def test_what_tls_refuses_is_one_line_with_a_remedy(
     lab: LiveColony, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

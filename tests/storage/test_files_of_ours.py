@@ -191,6 +191,7 @@ def test_a_python_without_sqlite_says_what_to_do(tmp_path: Path) -> None:
     assert "built without sqlite3" in done.stdout and "apt install" in done.stdout
 
 
+@pytest.mark.long
 def test_a_hundred_thousand_processes_come_back(tmp_path: Path) -> None:
     store = open_store(tmp_path)
     list(store.load().records)
