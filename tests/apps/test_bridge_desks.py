@@ -69,6 +69,14 @@ def test_what_is_refused_and_given_once_more_gets_another_round_which_is_why_eac
     assert again is not None and (again.stage, again.round) == (Stage.TAKEN, 2)
 
 
+def test_what_is_kept_takes_no_room_or_a_full_bridge_would_never_ask_for_it_again() -> None:
+    desk = desk_of(Kind.DOWN)
+    stages = (Stage.KEPT, Stage.KEPT, Stage.ENDED)
+    items = [Item(key=str(n), kind=Kind.DOWN, rule="gpu", source="b" * 64, stage=s) for n, s in enumerate(stages)]
+    desk._carrier.table = items
+    assert desk._room() == Down(cloud="gpu").waiting - 1
+
+
 def holding_of(taken: list[int]) -> Holding:
     nobody: Any = None
     return Holding(
