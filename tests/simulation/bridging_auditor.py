@@ -12,6 +12,7 @@ from tests.simulation.bridging_people import Site
 from tests.simulation.violation import Violation
 
 ENDS = (State.SUCCESS, State.FAILED, State.CANCELLED)
+RECORD = "h"  # the round of what tells of the past
 OF_THE_BRIDGE = "circle"  # what it says itself of what may not go further
 
 
@@ -27,6 +28,8 @@ def judge(source: Site, target: Site, counts: Counter[str]) -> None:
         if len(chain) > 1:
             raise Violation(f"process {row.processid[:8]} at the {target.name} was echoed: {chain}")
         origin = parse_label(chain[0])
+        if origin is not None and origin.round == RECORD:
+            continue
         if origin is None or origin.side != source.name or origin.processid not in wanted:
             raise Violation(f"process {row.processid[:8]} at the {target.name} came from nowhere: {chain}")
         if origin.label in rounds:
@@ -61,6 +64,31 @@ def _explained(row: Any, done: list[Any]) -> bool:
     return any(other.errors == row.errors for other in done if other.state is State.FAILED)
 
 
+def records(edge: Site, cloud: Site) -> list[tuple[Any, list[Any]]]:
+    """What was wanted and done at the edge, each with its records in the cloud."""
+    found: dict[str, list[Any]] = {}
+    for row in cloud.rows():
+        origin = parse_label(row.spec.label)
+        if origin is not None and origin.round == RECORD:
+            found.setdefault(origin.processid, []).append(row)
+    own = {row.processid: row for row in edge.rows() if not chain_of(row.spec.env)}
+    strangers = [key for key in found if key not in own or own[key].spec.conditions.executortype != edge.serves]
+    if strangers:
+        raise Violation(f"there are records of {strangers}, which nobody wanted recorded")
+    return [(row, found.get(key, [])) for key, row in own.items() if row.spec.conditions.executortype == edge.serves]
+
+
+def judge_records(edge: Site, cloud: Site, counts: Counter[str]) -> None:
+    """Each has one, which says the same."""
+    for row, found in records(edge, cloud):
+        counts[f"recorded: {row.state.name.lower()}"] += 1
+        if len(found) != 1:
+            raise Violation(f"process {row.processid[:8]} of the edge has {len(found)} records in the cloud")
+        said = found[0]
+        if (said.state is State.SUCCESS) != (row.state is State.SUCCESS) or said.out != row.out:
+            raise Violation(f"process {row.processid[:8]} is {row.state} {row.out}, its record {said.state} {said.out}")
+
+
 def require_nothing_left(machine: Machine) -> None:
     """In the memory of the bridge and in its file."""
     if machine.bridge is None:
@@ -69,6 +97,6 @@ def require_nothing_left(machine: Machine) -> None:
     store = machine.bridge.store
     if left or store._rows:
         raise Violation(f"the bridge still has {left}, {sorted(store._rows)}")
-    notes = [name for name in store._notes if not name.startswith("site.")]
+    notes = [name for name in store._notes if not name.startswith(("site.", "history"))]
     if notes:
         raise Violation(f"the bridge keeps {notes} of what is over")

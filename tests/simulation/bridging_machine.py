@@ -16,7 +16,7 @@ from typing import Any
 from colonies_edge.apps.bridge import bridge as bridge_module
 from colonies_edge.apps.bridge import side as side_module
 from colonies_edge.apps.bridge.bridge import Bridge
-from colonies_edge.apps.bridge.settings import BridgeSettings, Down, SideSettings, Up
+from colonies_edge.apps.bridge.settings import BridgeSettings, Down, History, SideSettings, Up
 from colonies_edge.client.client import AsyncClient
 from colonies_edge.client.tasks import end_tasks
 from colonies_edge.crypto.identity import Signer
@@ -76,6 +76,7 @@ class Machine:
             cloud=sides["cloud"],
             down=(Down(cloud=LOWERED, edge=DONE_BELOW, waiting=rng.choice((2, 64))), Down(cloud=CIRCLE, edge=CIRCLE)),
             up=(Up(edge=LIFTED, cloud=LIFTED, waiting=rng.choice((2, 64))), Up(edge=CIRCLE, cloud=CIRCLE)),
+            history=(History(executortype=DONE_BELOW),),
         )
 
     def changes(self) -> list[Change]:

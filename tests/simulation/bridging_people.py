@@ -48,10 +48,24 @@ class Wishing(Submitter):
 
 
 class Site(World):
-    """`serves`: the executor type that is done here, `wishes`: those that only the bridge has here."""
+    """`serves`: the executor type that is done here, `wishes`: those that only the bridge has here.
 
-    def __init__(self, name: str, seed: int, loop: Loop, *, serves: str, wishes: list[str], tracing: bool) -> None:
+    `serves_itself`: what is done here is wanted here, too.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        seed: int,
+        loop: Loop,
+        *,
+        serves: str,
+        wishes: list[str],
+        serves_itself: bool = False,
+        tracing: bool = False,
+    ) -> None:
         self.name = name
+        self.serves_itself = serves_itself
         self.serves = serves
         self.wishes = wishes
         self.serverid = identity(name)
@@ -73,7 +87,7 @@ class Site(World):
         return [Pushed(self, name, self.serves, "", rng.randint(1, 3)) for name in names]
 
     def _draw_submitters(self, kinds: list[str]) -> list[Submitter]:
-        return [Wishing(self, f"user-of-{self.name}", self.wishes)]
+        return [Wishing(self, f"user-of-{self.name}", [*self.wishes, *([self.serves] if self.serves_itself else [])])]
 
     def _draw_planners(self, kinds: list[str]) -> list[Planner]:
         return []

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import count
 from typing import Any
 
-from colonies_edge.apps.bridge import items, origins
+from colonies_edge.apps.bridge import history, items, origins
 from colonies_edge.apps.bridge.carrier import Carrier, Happened
 from colonies_edge.apps.bridge.down import DownDesk
 from colonies_edge.apps.bridge.holding import Holding
@@ -104,10 +104,17 @@ def outputs_are_lost_on_the_way() -> list[Change]:
     return [(Carrier, "_act", without)]
 
 
+def what_a_bridge_brought_is_recorded() -> list[Change]:
+    return [(history, "carried", lambda env: False)]
+
+
 QUICK: list[Callable[[], list[Change]]] = [
     a_submit_in_doubt_is_a_new_one, what_is_in_doubt_is_not_looked_up, the_source_is_told_before_the_target_has_done_it,
     what_is_closed_is_forgotten_before_the_source_knows, a_refusal_holds_for_one_round,
-    what_is_given_again_is_done_again, what_is_not_wanted_goes_on,
-    assignments_whose_answer_got_lost_are_nobodys, outputs_are_lost_on_the_way, it_talks_before_it_writes,
+    what_is_given_again_is_done_again, assignments_whose_answer_got_lost_are_nobodys, outputs_are_lost_on_the_way,
+    it_talks_before_it_writes,
+    what_a_bridge_brought_is_recorded,
 ]  # fmt: skip
-RARE: list[Callable[[], list[Change]]] = [pushes_that_come_twice_are_two]
+RARE: list[Callable[[], list[Change]]] = [
+    pushes_that_come_twice_are_two, what_is_not_wanted_goes_on,
+]  # fmt: skip

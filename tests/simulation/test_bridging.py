@@ -29,7 +29,7 @@ def test_histories_of_a_bridged_pair_keep_every_promise(start: int) -> None:
         assert not told.problem, f"{told.problem}\nrepeat it: {again}"
         counts += told.counts
     for side in ("edge", "cloud"):
-        assert counts[f"from the {side}: success after 1 rounds"] > 10
+        assert counts[f"from the {side}: success after 1 rounds"] > 3
     assert counts["starts of the bridge"] > 16
 
 
