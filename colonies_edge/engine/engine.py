@@ -239,8 +239,10 @@ class Engine(Carrier):
             authorise(step, rule, message)
             result = handler(step, message)
         except ColoniesError as error:
-            # A refusal of somebody whom nobody knows must not cost any disk; over MQTT the rim sees to that.
-            if error.status == TooManyRequests.status or not self.knows(request.caller):
+            # A refusal of somebody whom nobody ever knew must not cost any disk; over MQTT the rim sees to that. An
+            # executor that was removed may be approved again, and what was refused stays refused.
+            ours = self.knows(request.caller) or request.caller in self.tables.executors
+            if error.status == TooManyRequests.status or not ours:
                 memory = Memory.NONE
             self._refuse(request, msgid, error, saying, memory)
             return saying.outcome()

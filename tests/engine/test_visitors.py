@@ -78,3 +78,15 @@ def test_a_strangers_refusal_costs_no_disk_with_a_stamp_either() -> None:
     for who, records in (("nobody", 0), ("ann", 1)):
         assert calls.answer(who, "approveexecutormsg", colonyname=LAB, executorname="worker")[0] == 403
         assert len(calls.outcome.records) == records
+
+
+def test_what_a_removed_executor_was_refused_stays_refused_when_it_is_approved_again() -> None:
+    calls = lab()
+    processid = calls.submit()
+    again = {"processid": processid, "message": "hello", "msgid": "again-000000000001", "ts_ms": calls.now_ms}
+    assert calls.answer("owner", "removeexecutormsg", colonyname=LAB, executorname="worker")[0] == 200
+    refused = calls.answer("worker", "addlogmsg", **again)
+    assert refused[0] == 403
+    assert calls.answer("owner", "approveexecutormsg", colonyname=LAB, executorname="worker")[0] == 200
+    calls.restart(checkpoint=False)
+    assert calls.answer("worker", "addlogmsg", **again) == refused

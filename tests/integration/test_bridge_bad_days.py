@@ -1,14 +1,8 @@
-"""The line goes, bridges and coordinators die: everything arrives, and nothing runs twice to success."""
+"""The line goes, bridges and coordinators restart: everything arrives, and nothing runs twice to success."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-import random
-import signal
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +14,7 @@ from colonies_edge.apps.bridge.settings import Down, Up
 from colonies_edge.client.handles import ProcessHandle
 from tests.support.bridged import BridgeThread, Work, bridged, two_colonies
 from tests.support.http_colony import HttpColony
-from tests.support.live_colony import ROOT, LiveColony, working
+from tests.support.live_colony import LiveColony, working
 from tests.support.proxy import Proxy
 from tests.support.until import until
 
@@ -162,102 +156,3 @@ def test_both_coordinators_restart_while_work_is_on_its_way(pair: Pair) -> None:
         pair.gpu.release.set()
         assert outputs([down, up]) == [1, 2]
     assert (pair.device.ran, pair.gpu.ran) == ([1], [2])
-
-
-# -- bridges that are killed
-
-
-CONFIG = """
-name = "site"
-[edge]
-url = "{edge.url}"
-colony = "lab"
-serverid = "{edge.serverid}"
-colony_prvkey = "{edge.colony_prvkey}"
-[cloud]
-url = "{url}"
-colony = "lab"
-colony_prvkey = "{cloud.colony_prvkey}"
-[[down]]
-cloud = "device"
-edge = "device"
-[[up]]
-edge = "gpu"
-"""
-
-
-class BridgeProcess:
-    """`bridge start` in a process of its own."""
-
-    def __init__(self, pair: Pair) -> None:
-        self.config = pair.folder / "bridge.toml"
-        self.config.write_text(CONFIG.format(edge=pair.edge, cloud=pair.cloud, url=pair.proxy.url))
-        self._folder = pair.folder
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("COLONIES_")}
-        words = ["bridge", "start", "--config", str(self.config), "--data", str(self._folder / "bridge-data")]
-        with open(self._folder / "bridge.log", "ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "colonies_edge", *words], env={**clean, "PYTHONPATH": str(ROOT)}, stderr=log
-            )
-
-    def kill(self) -> None:
-        assert self.process is not None
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-
-    def stop(self) -> int:
-        assert self.process is not None
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait()
-
-
-def survive(pair: Pair, count: int, seed: int, quiet_s: float) -> None:
-    """So many items each way, while the bridge is killed and the line is cut, at random, about every `quiet_s`."""
-    luck = random.Random(seed)
-    bridge = BridgeProcess(pair)
-    bridge.start()
-    done = threading.Event()
-
-    def bad_luck() -> None:
-        while not done.wait(luck.uniform(0.2 * quiet_s, 2 * quiet_s)):
-            match luck.randrange(4):
-                case 0:
-                    bridge.kill()
-                    bridge.start()
-                case 1:
-                    pair.proxy.cut()
-                case 2:
-                    pair.proxy.cut_at_random(40_000)
-                case 3:
-                    pair.proxy.down()
-                    done.wait(luck.uniform(0.1, 1.0))
-                    pair.proxy.up()
-
-    trouble = threading.Thread(target=bad_luck)
-    trouble.start()
-    try:
-        with pair.edge.client() as edge, pair.cloud.client() as cloud:
-            up = [edge.submit("double", number, executortype="gpu", maxretries=-1) for number in range(count)]
-            down = [cloud.submit("double", number, executortype="device", maxretries=-1) for number in range(count)]
-            expected = [2 * number for number in range(count)]
-            assert [process.wait(count + PATIENCE_S).output for process in up] == expected
-            assert [process.wait(count + PATIENCE_S).output for process in down] == expected
-    finally:
-        done.set()
-        trouble.join()
-        # Told to stop in the moment of its start, it may not have listened yet.
-        assert bridge.stop() in (0, -signal.SIGTERM), (pair.folder / "bridge.log").read_text()
-    pair.ran_once(count)
-
-
-def test_a_hundred_each_way_while_the_bridge_is_killed_and_the_line_is_cut(pair: Pair) -> None:
-    survive(pair, 100, seed=1, quiet_s=0.5)
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("seed", [2, 3])
-def test_a_thousand_each_way_while_the_bridge_is_killed_and_the_line_is_cut(pair: Pair, seed: int) -> None:
-    survive(pair, 1_000, seed, quiet_s=2.0)

@@ -28,7 +28,8 @@ STATUS = CoordinatorStatus(serverid=SERVER.identity, version="1", state="online"
 
 def test_a_status_is_readable_json_and_opens_where_it_was_signed_for() -> None:
     body = seal_status(PRESENCE, HERE, WORKER)
-    assert list(json.loads(body)) == ["executorid", "colonyname", "state", "conn", "ts", "signature"]
+    fields = ["executorid", "executorname", "executortype", "colonyname", "state", "conn", "ts", "signature"]
+    assert list(json.loads(body)) == fields
     assert open_status(Presence, body, HERE) == PRESENCE
     assert open_status(CoordinatorStatus, seal_status(STATUS, TOP, SERVER), TOP) == STATUS
 
