@@ -50,6 +50,9 @@ def before(one: ProcessRow, other: ProcessRow) -> bool:
     return ranks[0] < ranks[1]
 
 
+TICK_NS = SECOND // 20  # longer than any commit: what became due in it is looked at right after
+
+
 class Matching:
     """Follows who is ready, who waits for an answer and who released what, from the requests alone."""
 
@@ -157,8 +160,8 @@ class Matching:
                 yield row
 
     def _passed_over(self, executorid: str, row: ProcessRow) -> bool:
-        """Until the very end: that moment belongs to the tick, which may come after another step."""
-        return self._released.get((executorid, row.processid), -1) >= self._world.loop.now
+        """Until the very end: that moment belongs to the tick, which may come after a commit and another step."""
+        return self._released.get((executorid, row.processid), -TICK_NS) >= self._world.loop.now - TICK_NS
 
 
 def is_free(row: ProcessRow, rows: dict[str, ProcessRow]) -> bool:

@@ -148,7 +148,7 @@ class Broker:
         will = device.will(conn) if device is not None else None
         if will is not None:
             self._presence[will.executorid] = will
-            self._arrive(will)
+            self.take(will)
 
     def publish(self, device: Device, up: Up) -> None:
         """A device publishes to the coordinator's subscription."""
@@ -163,9 +163,10 @@ class Broker:
     def _from_device(self, up: Up) -> None:
         if isinstance(up, Presence):
             self._presence[up.executorid] = up
-        self._arrive(up)
+        self.take(up)
 
-    def _arrive(self, up: Up) -> None:
+    def take(self, up: Up) -> None:
+        """It is here: for the coordinator, now or when it is back."""
         if self._deliver is not None:
             self._hand_over(up)
         elif len(self._queue) < QUEUE_MAX:
@@ -267,7 +268,7 @@ class Broker:
             # Half of the time a recent one: that is what is still fresh.
             last = len(self.captured)
             first = max(0, last - 15) if rng.random() < 0.5 else 0
-            self._arrive(self.captured[rng.randrange(first, last)])
+            self.take(self.captured[rng.randrange(first, last)])
         elif self.captured_down:
             self._to_device(rng.choice(self.captured_down))
 

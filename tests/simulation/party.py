@@ -189,11 +189,15 @@ class Party:
             self.world.auditor.signed(self.identity, msgid)
         route = Route(colony=COLONY, party=self.identity, conn=self.conn)
         request = Request(caller=self.identity, payloadtype=call.message["msgtype"], value=call.message, route=route)
-        self.world.broker.publish(self, request)
+        self.publish(msgid, request)
         if call.timer is not None:
             call.timer.cancel()
         call.timer = self.after(call.try_s * self.world.rng.uniform(0.5, 1.0), lambda: self._send(msgid))
         call.try_s = min(2 * call.try_s, TRY_MAX_S)
+
+    def publish(self, msgid: str, request: Request) -> None:
+        """Send a call, as it is now."""
+        self.world.broker.publish(self, request)
 
     def receive(self, down: Down) -> None:
         """Something arrived on one of its topics."""

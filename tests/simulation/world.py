@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections import Counter
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -73,21 +74,17 @@ def draw_plan(rng: Random) -> Plan:
 class World:
     """Everything of one seed. `run` raises Violation, or whatever the engine raises."""
 
-    def __init__(self, seed: int, *, tracing: bool = False) -> None:
+    def __init__(self, seed: int, *, tracing: bool = False, loop: Loop | None = None) -> None:
+        """`loop`: two worlds may share their time."""
         self.seed = seed
         self.rng = Random(seed)
         self.tracing = tracing
         self.plan = draw_plan(self.rng)
-        self.loop = Loop()
+        self.loop = loop or Loop()
         self.calm = False
         self.digest = 0
         self._numbers = 0
-        finished = self.rng.choice((5_000, 8))
-        self.settings = Settings(
-            finished_in_memory_max=finished,
-            finished_keep_s=self.rng.choice((3600.0, 60.0)),
-            retention_s=RETENTION_S if seed % FORGETFUL_EVERY == FORGETFUL_EVERY - 1 else None,
-        )
+        self.settings = self._draw_settings()
         self.auditor = Auditor(self)
         self.inspector = Inspector(self)
         self.broker = Broker(self.loop, self.rng)
@@ -96,10 +93,23 @@ class World:
         self.workers = self._draw_workers()
         self.pulled_kinds = {worker.kind: None for worker in self.workers if isinstance(worker, Pulling)}
         kinds = list({worker.kind: None for worker in self.workers})
-        self.submitters = [Submitter(self, f"user-{number}", kinds) for number in range(self.rng.randint(1, 2))]
+        self.submitters = self._draw_submitters(kinds)
         self.owner = Owner(self, "owner")
-        self.planners = [Planner(self, "planner", kinds)] if seed % PLANNED_EVERY else []
+        self.planners = self._draw_planners(kinds)
         self.submitters += self.planners
+
+    def _draw_settings(self) -> Settings:
+        return Settings(
+            finished_in_memory_max=self.rng.choice((5_000, 8)),
+            finished_keep_s=self.rng.choice((3600.0, 60.0)),
+            retention_s=RETENTION_S if self.seed % FORGETFUL_EVERY == FORGETFUL_EVERY - 1 else None,
+        )
+
+    def _draw_submitters(self, kinds: list[str]) -> list[Submitter]:
+        return [Submitter(self, f"user-{number}", kinds) for number in range(self.rng.randint(1, 2))]
+
+    def _draw_planners(self, kinds: list[str]) -> list[Planner]:
+        return [Planner(self, "planner", kinds)] if self.seed % PLANNED_EVERY else []
 
     def _draw_workers(self) -> list[Worker]:
         rng = self.rng
@@ -112,6 +122,11 @@ class World:
         return workers
 
     # What everybody uses
+
+    @property
+    def counts(self) -> Counter[str]:
+        """What happened, by name."""
+        return self.auditor.counts
 
     @property
     def parties(self) -> list[Party]:
@@ -148,10 +163,10 @@ class World:
 
     def run(self) -> None:
         try:
-            self._set_up()
-            self._begin_faults()
+            self.set_up()
+            self.begin_faults()
             self.loop.run(int(self.plan.faults_s * SECOND))
-            self._begin_peace()
+            self.begin_peace()
             begun = self.loop.now
             self.loop.run(begun + int(PEACE_S * SECOND), self._is_all_done)
             if not self.shell.alive:
@@ -160,7 +175,7 @@ class World:
         finally:
             self.disk.destroy()
 
-    def _set_up(self) -> None:
+    def set_up(self) -> None:
         """A colony, told to the engine directly: the faults begin with the work."""
         self.shell.start()
         self._tell("server", "addcolonymsg", colony={"name": COLONY, "colonyid": identity("owner")})
@@ -187,7 +202,7 @@ class World:
         shell.store.commit(outcome.records)
         self.inspector.committed(shell)
 
-    def _begin_faults(self) -> None:
+    def begin_faults(self) -> None:
         plan = self.plan
         self.broker.weather = plan.weather
         for submitter in self.submitters:
@@ -272,7 +287,7 @@ class World:
             if party.connected:
                 party.say_ready()
 
-    def _begin_peace(self) -> None:
+    def begin_peace(self) -> None:
         """The network is a cable, everybody is there, nobody wants anything new."""
         self.trace("the faults are over")
         self.calm = True

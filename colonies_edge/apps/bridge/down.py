@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import replace
 from typing import Any
 
 from colonies_edge.apps.bridge.carrier import Carrier, Happened
@@ -18,6 +17,7 @@ from colonies_edge.apps.bridge.specs import from_template, inputs_of, spec_for, 
 from colonies_edge.apps.bridge.target import Target, source_state
 from colonies_edge.client.tasks import end_tasks
 from colonies_edge.client.watching import ENDS
+from colonies_edge.protocol.codec import decode
 from colonies_edge.protocol.errors import (
     BadRequest,
     ColoniesError,
@@ -28,7 +28,7 @@ from colonies_edge.protocol.errors import (
     TooLarge,
 )
 from colonies_edge.protocol.messages import SubscribeProcess
-from colonies_edge.protocol.model import Process, State
+from colonies_edge.protocol.model import FunctionSpec, Process, State
 from colonies_edge.transports.system import SystemClock
 
 _log = logging.getLogger(__name__)
@@ -70,7 +70,9 @@ class DownDesk:
         await end_tasks(self._tasks)
 
     def _room(self) -> int:
-        return self._rule.waiting - self._carrier.table.count(Kind.DOWN, self._rule.name)
+        """What is kept takes none: it waits in the cloud, and comes back only to somebody who asks for work."""
+        on_their_way = (item for item in self._carrier.table if self._is_ours(item) and item.stage is not Stage.KEPT)
+        return self._rule.waiting - sum(1 for _ in on_their_way)
 
     def _key(self, processid: str) -> str:
         return f"{Kind.DOWN.value}:{self._rule.name}:{processid}"
@@ -83,9 +85,6 @@ class DownDesk:
             source=process.processid,
             work=work_of(process),
         )
-        if turned_back(process.spec.env, self._edge.site):
-            verdict = Verdict(ok=False, errors=("it came from this edge: two rules of bridges form a circle",))
-            item = replace(item, stage=Stage.ENDED, verdict=verdict)
         self._carrier.take(item)
 
     def _look(self) -> None:
@@ -165,6 +164,10 @@ class DownDesk:
 
     async def submit(self, item: Item) -> Happened:
         client, origin = await self._worker.ready(), self._origin(item)
+        # In every round, and not before the edge was heard for the first time: its site is not known until then.
+        if turned_back(decode(FunctionSpec, item.work["spec"]).env, self._edge.site):
+            circle = "it came from this edge: two rules of bridges form a circle"
+            return Event.ENDED, {"verdict": Verdict(ok=False, errors=(circle,))}
         now_ns, colonyname = SystemClock().wall_ns(), client.colonyname
         try:
             if self._whole:

@@ -19,6 +19,7 @@ from colonies_edge.transports.reconnecting import Backoff
 _log = logging.getLogger(__name__)
 
 GOODBYE_S = 5.0
+RECENT_MAX = 4_096  # processes that came lately: a delayed repetition of a push must not begin them once more
 Drop = Callable[[str, int, str], None]  # process id, attempt, reason
 
 
@@ -47,6 +48,7 @@ class Holding:
         self._on_withdraw = on_withdraw
         self._on_doubt = on_doubt
         self._lease_s = float(LEASE_S)
+        self._recent: dict[str, int] = {}  # the newest attempt that was pushed, by process id
         self._unready = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -83,12 +85,23 @@ class Holding:
     def _on_push(self, payloadtype: str, _msgid: str, value: Any) -> None:
         try:
             if payloadtype == "assignprocessmsg":
-                self._on_work(decode_assignment(value))
+                self._pushed(decode_assignment(value))
             elif payloadtype == Withdraw.msgtype:
                 withdraw = decode(Withdraw, value)
                 self._on_withdraw(withdraw.processid, withdraw.attempt, withdraw.reason)
         except BadRequest as error:
             _log.warning("a %s that makes no sense: %s", payloadtype, error)
+
+    def _pushed(self, assignment: Assignment) -> None:
+        processid, attempt = assignment.process.processid, assignment.attempt
+        if attempt <= self._recent.get(processid, 0):
+            _log.info("attempt %d at process %s was pushed once more", attempt, processid)
+            return
+        self._recent.pop(processid, None)  # to the end: the oldest are forgotten first
+        self._recent[processid] = attempt
+        if len(self._recent) > RECENT_MAX:
+            del self._recent[next(iter(self._recent))]
+        self._on_work(assignment)
 
     async def _stay_ready(self) -> None:
         backoff = Backoff()

@@ -34,9 +34,9 @@ class Table:
     def get(self, key: str) -> Item | None:
         return self._items.get(key)
 
-    def count(self, kind: Kind, rule: str = "") -> int:
-        """How many items of a kind, or of one rule, are on their way."""
-        return sum(1 for item in self._items.values() if item.kind is kind and rule in ("", item.rule))
+    def count(self, kind: Kind) -> int:
+        """How many items of a kind are on their way."""
+        return sum(1 for item in self._items.values() if item.kind is kind)
 
     def waiting(self) -> Counter[str]:
         """How many there are of each kind, for people."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import replace
 
 from colonies_edge.apps.bridge.carrier import Carrier, Happened
 from colonies_edge.apps.bridge.holding import Holding
@@ -95,9 +94,6 @@ class UpDesk:
             round=assignment.attempt,
             work=work_of(process),
         )
-        why_not = self._why_not(process.spec)
-        if why_not:
-            item = replace(item, stage=Stage.ENDED, verdict=Verdict(ok=False, errors=(why_not,)))
         self._carrier.take(item)
 
     def _why_not(self, spec: FunctionSpec) -> str:
@@ -144,13 +140,19 @@ class UpDesk:
 
     async def submit(self, item: Item) -> Happened:
         await self._member.ready()
+        given = decode(FunctionSpec, item.work["spec"])
+        if not self._why_not(given):
+            await self._own.member.ready()  # before the cloud was heard for the first time, its site is not known
+        why_not = self._why_not(given)  # in every round: what is given once more is refused once more
+        if why_not:
+            return Event.ENDED, {"verdict": Verdict(ok=False, errors=(why_not,))}
         client, origin = await self._own.member.ready(), self._origin(item)
         spec = spec_for(
             item.work,
             origin,
             colonyname=client.colonyname,
             executortype=self._rule.cloud,
-            maxretries=decode(FunctionSpec, item.work["spec"]).maxretries,
+            maxretries=given.maxretries,
             now_ns=SystemClock().wall_ns(),
         )
         try:

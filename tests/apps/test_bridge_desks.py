@@ -1,0 +1,109 @@
+"""What the two desks of the bridge refuse, and what they take once only."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+from colonies_edge.apps.bridge.down import DownDesk
+from colonies_edge.apps.bridge.holding import RECENT_MAX, Holding
+from colonies_edge.apps.bridge.items import Event, Item, Kind, Stage, Verdict, after
+from colonies_edge.apps.bridge.origins import ORIGIN, Origin
+from colonies_edge.apps.bridge.settings import Down, Up
+from colonies_edge.apps.bridge.up import UpDesk
+from colonies_edge.protocol.codec import encode
+from colonies_edge.protocol.model import FunctionSpec, Process
+from colonies_edge.protocol.replies import Assignment
+
+SITE = {"edge": "e" * 16, "cloud": "c" * 16}
+
+
+class Member:
+    """Is ready at once, and its side has a name from then on; its client can do nothing."""
+
+    identity = "m" * 64
+    name = "bridge"
+
+    def __init__(self, side: Any, site: str) -> None:
+        self._side = side
+        self._site = site
+
+    async def ready(self) -> Any:
+        self._side.site = self._site
+        return SimpleNamespace(colonyname="lab")
+
+
+def desk_of(kind: Kind) -> Any:
+    edge, cloud = SimpleNamespace(site=""), SimpleNamespace(site="")
+    below, above = Member(edge, SITE["edge"]), Member(cloud, SITE["cloud"])
+    carrier: Any = SimpleNamespace(store=None)
+    sides: Any = (cloud, edge)
+    members: Any = (above, below)
+    if kind is Kind.DOWN:
+        return DownDesk(carrier, Down(cloud="gpu", edge="gpu"), *sides, *members)
+    own: Any = SimpleNamespace(member=above)
+    return UpDesk(carrier, Up(edge="gpu", cloud="gpu", returning=True), *sides, members[1], own)
+
+
+def brought_from(side: str, kind: Kind, number: int) -> Item:
+    origin = Origin(side=side, site=SITE[side], processid="a" * 64, round="1")
+    spec = FunctionSpec(funcname="work", env={ORIGIN: origin.label})
+    work = {"spec": encode(spec), "deadline": 0}
+    return Item(key="k", kind=kind, rule="gpu", source="b" * 64, stage=Stage.SENDING, round=number, work=work)
+
+
+def test_what_would_go_round_in_a_circle_is_refused_in_every_round_and_before_the_other_side_was_ever_heard() -> None:
+    for kind, side in ((Kind.DOWN, "edge"), (Kind.UP, "cloud")):
+        for number in (1, 2):
+            event, facts = asyncio.run(desk_of(kind).submit(brought_from(side, kind, number)))
+            assert event is Event.ENDED
+            assert not facts["verdict"].ok and "circle" in facts["verdict"].errors[0]
+
+
+def test_what_is_refused_and_given_once_more_gets_another_round_which_is_why_each_is_asked() -> None:
+    refused = Item(
+        key="k", kind=Kind.UP, rule="gpu", source="b" * 64, stage=Stage.ENDED, verdict=Verdict(ok=False, errors=("no",))
+    )
+    again = after(refused, Event.AGAIN, {"attempt": 2})
+    assert again is not None and (again.stage, again.round) == (Stage.TAKEN, 2)
+
+
+def test_what_is_kept_takes_no_room_or_a_full_bridge_would_never_ask_for_it_again() -> None:
+    desk = desk_of(Kind.DOWN)
+    stages = (Stage.KEPT, Stage.KEPT, Stage.ENDED)
+    items = [Item(key=str(n), kind=Kind.DOWN, rule="gpu", source="b" * 64, stage=s) for n, s in enumerate(stages)]
+    desk._carrier.table = items
+    assert desk._room() == Down(cloud="gpu").waiting - 1
+
+
+def holding_of(taken: list[int]) -> Holding:
+    nobody: Any = None
+    return Holding(
+        nobody,
+        capacity=1,
+        held=dict,
+        on_work=lambda assignment: taken.append(assignment.attempt),
+        on_withdraw=lambda processid, attempt, reason: None,
+        on_doubt=lambda processid: None,
+    )
+
+
+def pushed(number: int, attempt: int) -> Assignment:
+    return Assignment(process=Process(processid=f"{number:064d}"), attempt=attempt, leasems=60_000)
+
+
+def test_a_push_that_comes_late_and_once_more_begins_nothing() -> None:
+    taken: list[int] = []
+    holding = holding_of(taken)
+    for attempt in (1, 1, 3, 2, 3, 4):
+        holding._pushed(pushed(7, attempt))
+    assert taken == [1, 3, 4]
+
+
+def test_only_so_many_pushes_are_remembered() -> None:
+    taken: list[int] = []
+    holding = holding_of(taken)
+    for number in range(RECENT_MAX + 10):
+        holding._pushed(pushed(number, 1))
+    assert len(holding._recent) == RECENT_MAX
