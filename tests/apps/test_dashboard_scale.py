@@ -67,6 +67,27 @@ def test_ten_thousand_processes_are_paged_filtered_and_found(tmp_path: Path) -> 
         assert browser.problems == []
 
 
+def test_a_list_with_more_news_than_can_be_followed_is_read_now_and_then_and_follows_again(tmp_path: Path) -> None:
+    with dashboard(tmp_path) as (colony, browser):
+        signed_in(colony, browser)
+        browser.go("#/processes?state=0", "Processes")
+        browser.until_text("No waiting process", ".table")
+        assert browser.run("document.querySelector('p[role=status]').hidden")
+        for number in range(60):
+            colony.submit(label=f"batch-{number}")
+        browser.until("!document.querySelector('p[role=status]').hidden")
+        heard = len(browser.frames)
+        browser.until("document.querySelectorAll('tbody tr').length === 50 && !document.querySelector('.pager').hidden")
+        browser.until("document.querySelector('p[role=status]').hidden")
+        browser.quiet(0.5)
+        assert heard < 50, "the coordinator wrote no more of them than a person could read"
+        assert len(browser.frames) - heard <= 2, "and then only that it tells again"
+        worker = colony.worker()
+        first = colony.do(worker, "assignprocessmsg", colonyname="lab", timeout=-1)["processid"]
+        browser.until(f"!document.querySelector('a[title=\"{first}\"]')")
+        assert browser.problems == []
+
+
 def test_long_lists_of_workflows_crons_and_generators_are_paged(tmp_path: Path) -> None:
     with dashboard(tmp_path) as (colony, browser):
         flow = {"colonyname": "lab", "functionspecs": [{**spec(), "nodename": "only"}]}

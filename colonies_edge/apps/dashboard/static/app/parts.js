@@ -193,6 +193,13 @@ export class Pager {
   }
 }
 
+// Says why a list moves in steps; `page.resting` shows and hides it.
+export function hurry(page) {
+  const element = h("p.quiet", { role: "status", hidden: true }, "Much happens here: this list is read again every few seconds.");
+  page.resting = (yes) => (element.hidden = !yes);
+  return element;
+}
+
 // Buttons of which one is pressed. items: [[value, text]]. onpick(value).
 export function choice(label, items, value, onpick) {
   const buttons = items.map(([key, text]) => h("button", { type: "button", "data-key": key, "aria-pressed": String(key === value) }, text));

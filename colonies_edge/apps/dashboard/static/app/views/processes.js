@@ -1,7 +1,7 @@
 // Processes in one state, filtered, page by page; the first page follows what happens.
 import { h } from "../dom.js";
 import { FAILED, RUNNING, STATES, WAITING, brief, duration, ms, now, when } from "../format.js";
-import { Pager, Table, choice, field, idLink, select } from "../parts.js";
+import { Pager, Table, choice, field, hurry, idLink, select } from "../parts.js";
 
 const PAGE = 50, REFILL_MS = 2000, DRAW_MS = 250;
 
@@ -53,6 +53,7 @@ export async function show(page) {
     page.heading("Processes"),
     choice("State", STATES.map((text, index) => [index, text]), state, (picked) => open(page, picked, filter)),
     filters(page, state, filter, types),
+    hurry(page),
     table.element,
     list.pager.element,
   );

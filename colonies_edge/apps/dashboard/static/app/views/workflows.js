@@ -1,7 +1,7 @@
 // Workflows in one state, the latest first.
 import { h } from "../dom.js";
 import { RUNNING, STATES, count, duration, ms, when } from "../format.js";
-import { Pager, Table, badge, choice, idLink } from "../parts.js";
+import { Pager, Table, badge, choice, hurry, idLink } from "../parts.js";
 
 const PAGE = 50, REFILL_MS = 2000;
 
@@ -46,7 +46,7 @@ export async function show(page) {
   page.show(
     page.heading("Workflows"),
     choice("State", STATES.map((text, index) => [index, text]), state, (picked) => page.go(`/workflows?state=${picked}`)),
-    table.element, pager.element,
+    hurry(page), table.element, pager.element,
   );
   page.subscribe("subscribeprocessgraphmsg", { processgraphid: "", states: [0, 1, 2, 3, 4] }, (row, kind) => {
     if (kind === "error") return;
