@@ -26,6 +26,7 @@ PACKAGE = ROOT / "colonies_edge"
 VENDOR = PACKAGE / "_vendor"
 LOCK = VENDOR / "vendored.txt"
 LEFT_OUT = VENDOR / "executor-only.txt"
+MANUAL = ROOT / "docs/reference/colonies-edge.1"
 
 # These parts of amqtt serve its own tools and want packages that we do not carry (sqlalchemy, typer, pydantic).
 UNUSED_VENDORED = ("amqtt/contrib/*", "amqtt/scripts/*")
@@ -162,6 +163,8 @@ def fetch() -> None:
 
 def own_files(left_out: tuple[str, ...]) -> Files:
     files: Files = {"LICENSE": (ROOT / "LICENSE").read_bytes()}
+    if not left_out:
+        files[MANUAL.name] = MANUAL.read_bytes()  # `install` brings it where `man` looks
     for path in own_paths():
         if not is_left_out(path, left_out):
             files[path.relative_to(ROOT).as_posix()] = path.read_bytes()

@@ -11,6 +11,7 @@ from colonies_edge.engine.lifecycle import SECOND
 from colonies_edge.engine.membership import initiator_name
 from colonies_edge.engine.names import require_text
 from colonies_edge.engine.rows_schedule import CronRow
+from colonies_edge.engine.schedule_index import following
 from colonies_edge.engine.step import Handler, Step
 from colonies_edge.engine.tallies import FINISHED
 from colonies_edge.engine.workflows_views import children_of, rows_of, walk
@@ -105,7 +106,8 @@ def get_crons(step: Step, message: GetCrons) -> list[Cron]:
     if message.count < 0:
         raise BadRequest("Count must not be negative")
     crons = step.tables.schedule
-    return [shown(crons.crons[key]) for key in islice(crons.crons_in.get(step.colony, ()), message.count)]
+    ids = islice(following(crons.crons_in.get(step.colony, {}), message.after), message.count)
+    return [shown(crons.crons[key]) for key in ids]
 
 
 def run_cron(step: Step, message: RunCron) -> Cron:

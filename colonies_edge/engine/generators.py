@@ -9,7 +9,7 @@ from colonies_edge.engine.lifecycle import SECOND
 from colonies_edge.engine.membership import initiator_name
 from colonies_edge.engine.names import require_text
 from colonies_edge.engine.rows_schedule import ArgRow, GeneratorRow
-from colonies_edge.engine.schedule_index import arg_bytes
+from colonies_edge.engine.schedule_index import arg_bytes, following
 from colonies_edge.engine.schedule_owners import drop_generator
 from colonies_edge.engine.step import Handler, Step
 from colonies_edge.engine.timers import Timer
@@ -101,7 +101,7 @@ def get_generators(step: Step, message: GetGenerators) -> list[Generator]:
     if message.count < 0:
         raise BadRequest("Count must not be negative")
     schedule = step.tables.schedule
-    ids = islice(schedule.generators_in.get(step.colony, ()), message.count)
+    ids = islice(following(schedule.generators_in.get(step.colony, {}), message.after), message.count)
     return [shown(schedule.generators[key]) for key in ids]
 
 

@@ -72,8 +72,11 @@ class History(Protocol):
     def nodes_of_graph(self, graphid: str) -> Sequence[ProcessRow]:
         """The processes of an archived workflow, in the order in which they were archived."""
 
-    def newest_graphs(self, colony: str, state: int, count: int) -> Sequence[GraphRow]:
-        """Up to `count` workflows in that state, latest `submissiontime` first."""
+    def newest_graphs(
+        self, colony: str, state: int, count: int, *, before: tuple[int, str] | None = None
+    ) -> Sequence[GraphRow]:
+        """Up to `count` workflows in that state, latest (`submissiontime`, `processgraphid`) first, and only those
+        below `before` if it is given."""
 
     def newest(
         self,

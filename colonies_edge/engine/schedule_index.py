@@ -1,13 +1,23 @@
 """What follows from the rows of crons, generators and locations: names, what is in a colony, queues in their order."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 from colonies_edge.engine.rows_schedule import ArgRow, CronRow, GeneratorRow
 from colonies_edge.protocol.codec import dump_json
+from colonies_edge.protocol.errors import BadRequest
 from colonies_edge.protocol.model import Location
 
 Ids = dict[str, None]  # an ordered set
+
+
+def following(ids: Ids, after: str) -> Iterator[str]:
+    """The ids behind that one, all of them without one. Raises BadRequest when it is not among them."""
+    rest = iter(ids)
+    if after and all(key != after for key in rest):  # else it goes on where that stopped
+        raise BadRequest(f"{after} is not there any more: begin with the first page")
+    return rest
 
 
 class ScheduleIndex:

@@ -159,11 +159,26 @@ def get_graphs(step: Step, message: GetProcessGraphs) -> list[ProcessGraph]:
     if message.state not in set(State):
         raise BadRequest("Failed to get processgraphs, invalid msg.State")
     state, tables = State(message.state), step.tables
-    graphs = [tables.graphs[key] for key in tables.graphs_index.in_state.get((step.colony, state), ())]
+    before = _end_of_page_before(step, message.after)
+    in_memory = (tables.graphs[key] for key in tables.graphs_index.in_state.get((step.colony, state), ()))
+    graphs = [graph for graph in in_memory if before is None or _submitted(graph) < before]
     if state in FINISHED:
-        graphs += step.history.newest_graphs(step.colony, message.state, message.count)
-    newest = heapq.nlargest(message.count, graphs, key=lambda graph: (graph.submissiontime, graph.processgraphid))
-    return [shown(tables, graph) for graph in newest]
+        graphs += step.history.newest_graphs(step.colony, message.state, message.count, before=before)
+    return [shown(tables, graph) for graph in heapq.nlargest(message.count, graphs, key=_submitted)]
+
+
+def _submitted(graph: GraphRow) -> tuple[int, str]:
+    return graph.submissiontime, graph.processgraphid
+
+
+def _end_of_page_before(step: Step, graphid: str) -> tuple[int, str] | None:
+    """The workflow there may have gone on since, to another state or into the archive: its submission stays."""
+    if not graphid:
+        return None
+    graph = step.graph(graphid)
+    if graph is None or graph.colonyname != step.colony:
+        raise BadRequest(f"Failed to get processgraphs, {graphid} is not there any more: begin with the first page")
+    return _submitted(graph)
 
 
 HANDLERS: Mapping[str, Handler] = {

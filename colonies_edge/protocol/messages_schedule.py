@@ -1,9 +1,10 @@
 """Messages about crons, generators and locations (`protocol-rest.md` 1, 2, 8); `messages.py` is the door."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from colonies_edge.protocol.messages_base import Stamp
+from colonies_edge.protocol.model import OMIT
 from colonies_edge.protocol.model_schedule import Cron, Generator, Location
 
 
@@ -27,12 +28,13 @@ class GetCron(Stamp):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetCrons(Stamp):
-    """The crons of a colony."""
+    """The crons of a colony; `after` (ours), a cron's id, asks for those that follow it."""
 
     msgtype: ClassVar[str] = "getcronsmsg"
     failure: ClassVar[str] = "Failed to get crons"
     colonyname: str = ""
     count: int = 0
+    after: str = field(default="", metadata=OMIT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,12 +85,13 @@ class ResolveGenerator(Stamp):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetGenerators(Stamp):
-    """The generators of a colony."""
+    """The generators of a colony; `after` (ours), a generator's id, asks for those that follow it."""
 
     msgtype: ClassVar[str] = "getgeneratorsmsg"
     failure: ClassVar[str] = "Failed to get generators"
     colonyname: str = ""
     count: int = 0
+    after: str = field(default="", metadata=OMIT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

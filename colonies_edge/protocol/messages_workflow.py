@@ -28,13 +28,14 @@ class GetProcessGraph(Stamp):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetProcessGraphs(Stamp):
-    """Workflows in one state."""
+    """Workflows in one state; `after` (ours), a workflow's id, asks for the page that follows it."""
 
     msgtype: ClassVar[str] = "getprocessgraphsmsg"
     failure: ClassVar[str] = "Failed to get processgraphs"
     colonyname: str = ""
     count: int = 0
     state: int = 0
+    after: str = field(default="", metadata=OMIT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

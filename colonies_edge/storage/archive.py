@@ -13,6 +13,7 @@ from colonies_edge.storage.archive_file import ArchiveFile
 from colonies_edge.storage.archive_graphs import (
     FIND,
     NEWEST,
+    NEWEST_BEFORE,
     NODES,
     NOT_IN_A_GRAPH,
     insert_graph,
@@ -212,8 +213,14 @@ class Archive:
         found = self._rows(ProcessRow, self._file.read(NODES, (short(graphid),)))
         return [row for row in found if row.processgraphid == graphid]
 
-    def newest_graphs(self, colony: str, state: int, count: int) -> Sequence[GraphRow]:
-        return self._rows(GraphRow, self._file.read(NEWEST, (self._known(colony), state, count)))
+    def newest_graphs(
+        self, colony: str, state: int, count: int, *, before: tuple[int, str] | None = None
+    ) -> Sequence[GraphRow]:
+        known = self._known(colony)
+        if before is None:
+            return self._rows(GraphRow, self._file.read(NEWEST, (known, state, count)))
+        below = (before[0], before[0], short(before[1]))
+        return self._rows(GraphRow, self._file.read(NEWEST_BEFORE, (known, state, *below, count)))
 
     def newest(
         self,

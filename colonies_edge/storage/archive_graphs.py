@@ -10,7 +10,10 @@ if TYPE_CHECKING:
     from colonies_edge.storage.archive_file import Execute
 
 FIND = "SELECT format, row FROM graphs WHERE short = ?"
-NEWEST = "SELECT format, row FROM graphs WHERE colony = ? AND state = ? ORDER BY submitted DESC, number DESC LIMIT ?"
+_IN_STATE = "SELECT format, row FROM graphs WHERE colony = ? AND state = ?"
+_LATEST = "ORDER BY submitted DESC, short DESC LIMIT ?"
+NEWEST = f"{_IN_STATE} {_LATEST}"
+NEWEST_BEFORE = f"{_IN_STATE} AND submitted <= ? AND (submitted < ? OR short < ?) {_LATEST}"
 NODES = "SELECT format, row FROM nodes JOIN processes ON number = process WHERE graph = ? ORDER BY number"
 NOT_IN_A_GRAPH = "number NOT IN (SELECT process FROM nodes)"
 

@@ -15,6 +15,7 @@ from colonies_edge.storage.errors import UnknownFormat
 from colonies_edge.storage.heads import hash_of_line, parse_head
 from colonies_edge.storage.journal import number_of
 from colonies_edge.storage.migrations import Migration
+from colonies_edge.storage.reading import Progress, nothing, reading
 from colonies_edge.storage.records import Line, Unreadable
 from colonies_edge.storage.stored_json import parse_object
 
@@ -71,13 +72,14 @@ def verify(
     expected_head: tuple[int, str] | None = None,
     *,
     recover: Recover,
+    progress: Progress = nothing,
 ) -> Report:
     """Check the whole ledger of a data folder that no coordinator is using, reading it once.
 
     `server_id` is whose signature the heads must bear; without it the ledger has to say so itself, which a forger can
     arrange. `expected_head` is (last_record, last_hash) of an earlier report. Raises OSError when files cannot be read.
     """
-    proof = _Proof(Path(folder), recover)
+    proof = _Proof(Path(folder), recover, progress)
     proof.read_heads()
     if expected_head is not None:
         number, digest = expected_head
@@ -90,10 +92,11 @@ def verify(
 
 
 class _Proof:
-    def __init__(self, folder: Path, recover: Recover) -> None:
+    def __init__(self, folder: Path, recover: Recover, progress: Progress) -> None:
         self.report = Report()
         self._folder = folder
         self._recover = recover
+        self._progress = progress
         self._heads: list[_Head] = []
         self._head_hashes: set[str] = {""}
         self._digest: bytes | None = None  # of the line before; None: not known, take the next line's word for it
@@ -172,15 +175,14 @@ class _Proof:
     def _read_segment(self, number: int, path: Path) -> None:
         self.report.segments += 1
         try:
-            if path.suffix == ".gz":
-                with path.open("rb") as raw:
-                    if raw.read(len(_GZIP_START)) != _GZIP_START:
-                        self.report.find(f"{path.name}: its first bytes were changed")
-                with gzip.open(path, "rb") as stream:
-                    self._read_lines(number, path.name, cast(BinaryIO, stream))
-            else:
-                with path.open("rb") as stream:
-                    self._read_lines(number, path.name, stream)
+            with reading(path, self._progress) as raw:
+                if path.suffix != ".gz":
+                    self._read_lines(number, path.name, raw)
+                    return
+                if raw.read(len(_GZIP_START)) != _GZIP_START:
+                    self.report.find(f"{path.name}: its first bytes were changed")
+                raw.seek(0)
+                self._read_lines(number, path.name, cast(BinaryIO, gzip.GzipFile(fileobj=raw)))
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             self.report.find(f"{path.name} is truncated or damaged after record {self.report.last_record}: {error}")
 

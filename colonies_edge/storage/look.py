@@ -14,6 +14,7 @@ from colonies_edge.storage.errors import UnknownFormat, failure, telling
 from colonies_edge.storage.heads import parse_head
 from colonies_edge.storage.journal import Position, Walk, is_torn, segment_name
 from colonies_edge.storage.migrations import FORMAT, Migration
+from colonies_edge.storage.reading import Progress, nothing, reading
 from colonies_edge.storage.stored_json import parse_object
 
 TRIES = 5  # a checkpoint that ends meanwhile moves segments from the journal to the ledger: then look again
@@ -43,20 +44,21 @@ class _Moved(Exception):
     """A file that was there is not there any more."""
 
 
-def look(folder: Path) -> Look:
+def look(folder: Path, progress: Progress = nothing) -> Look:
     """Check the checkpoint and every line of journal and ledger, by their chain. Raises StoreFailed for what cannot be
     read at all."""
     for attempt in range(TRIES):
         try:
-            return _Looking(folder, last_try=attempt == TRIES - 1).seen()
+            return _Looking(folder, progress, last_try=attempt == TRIES - 1).seen()
         except _Moved:
             continue
     raise AssertionError("the last try takes what is missing for missing")
 
 
 class _Looking:
-    def __init__(self, folder: Path, *, last_try: bool) -> None:
+    def __init__(self, folder: Path, progress: Progress, *, last_try: bool) -> None:
         self._folder = folder
+        self._progress = progress
         self._last_try = last_try
         self._look = Look()
         self._point: Position | None = Position()  # of the chain; None: it was lost
@@ -164,8 +166,8 @@ class _Looking:
         sealed = self._folder / "ledger" / f"{segment_name(number)}.gz"
         path = sealed if sealed.exists() else live
         try:
-            with gzip.open(path, "rb") if path is sealed else path.open("rb") as stream:
-                yield cast(BinaryIO, stream), path
+            with reading(path, self._progress) as raw:
+                yield cast(BinaryIO, gzip.GzipFile(fileobj=raw) if path is sealed else raw), path
         except gzip.BadGzipFile:
             raise
         except OSError as error:

@@ -66,9 +66,12 @@ class MemoryHistory:
     def nodes_of_graph(self, graphid: str) -> Sequence[ProcessRow]:
         return [row for row in self.processes.values() if row.processgraphid == graphid]
 
-    def newest_graphs(self, colony: str, state: int, count: int) -> Sequence[GraphRow]:
-        found = [row for row in reversed(self.graphs.values()) if (row.colonyname, row.state) == (colony, state)]
-        return sorted(found, key=lambda row: row.submissiontime, reverse=True)[:count]
+    def newest_graphs(
+        self, colony: str, state: int, count: int, *, before: tuple[int, str] | None = None
+    ) -> Sequence[GraphRow]:
+        found = [row for row in self.graphs.values() if (row.colonyname, row.state) == (colony, state)]
+        found.sort(key=lambda row: (row.submissiontime, row.processgraphid), reverse=True)
+        return [row for row in found if before is None or (row.submissiontime, row.processgraphid) < before][:count]
 
     def newest(
         self,

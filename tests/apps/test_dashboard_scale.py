@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,82 @@ def test_ten_thousand_processes_are_paged_filtered_and_found(tmp_path: Path) -> 
         browser.until(f"location.hash === '#/process/{waiting[7777]}'")
         browser.until_text("7777", "pre")
         assert browser.problems == []
+
+
+def test_a_list_with_more_news_than_can_be_followed_is_read_now_and_then_and_follows_again(tmp_path: Path) -> None:
+    with dashboard(tmp_path) as (colony, browser):
+        signed_in(colony, browser)
+        browser.go("#/processes?state=0", "Processes")
+        browser.until_text("No waiting process", ".table")
+        assert browser.run("document.querySelector('p[role=status]').hidden")
+        for number in range(60):
+            colony.submit(label=f"batch-{number}")
+        browser.until("!document.querySelector('p[role=status]').hidden")
+        heard = len(browser.frames)
+        browser.until("document.querySelectorAll('tbody tr').length === 50 && !document.querySelector('.pager').hidden")
+        browser.until("document.querySelector('p[role=status]').hidden")
+        browser.quiet(0.5)
+        assert heard < 50, "the coordinator wrote no more of them than a person could read"
+        assert len(browser.frames) - heard <= 2, "and then only that it tells again"
+        worker = colony.worker()
+        first = colony.do(worker, "assignprocessmsg", colonyname="lab", timeout=-1)["processid"]
+        browser.until(f"!document.querySelector('a[title=\"{first}\"]')")
+        assert browser.problems == []
+
+
+def test_long_lists_of_workflows_crons_and_generators_are_paged(tmp_path: Path) -> None:
+    with dashboard(tmp_path) as (colony, browser):
+        flow = {"colonyname": "lab", "functionspecs": [{**spec(), "nodename": "only"}]}
+        made = {"colonyname": "lab", "workflowspec": json.dumps(flow)}
+        graphs = [colony.do(colony.me, "submitworkflowspecmsg", spec=flow)["processgraphid"] for _ in range(103)]
+        for number in range(60):
+            colony.do(colony.me, "addcronmsg", cron={**made, "name": f"cron-{number}", "interval": 3_600})
+        generators = []
+        for number in range(21):
+            generator = {**made, "name": f"generator-{number}", "trigger": 5}
+            generators.append(colony.do(colony.me, "addgeneratormsg", generator=generator)["generatorid"])
+        colony.do(colony.me, "packgeneratormsg", generatorid=generators[20], arg="one")
+        signed_in(colony, browser)
+
+        def first_cells(rows: int) -> list[str]:
+            browser.until(f"document.querySelectorAll('tbody tr').length === {rows}")
+            cells = "[...document.querySelectorAll('tbody tr')].map((row) => row.cells[0])"
+            found: list[str] = browser.run(f"{cells}.map((cell) => cell.querySelector('a')?.title || cell.textContent)")
+            return found
+
+        browser.go("#/workflows?state=0", "Workflows")
+        seen = first_cells(PAGE)
+        browser.click(".pager button", "Next")
+        browser.until_text("page 2", ".pager")
+        seen += first_cells(PAGE)
+        browser.click(".pager button", "Next")
+        assert seen + first_cells(3) == graphs[::-1], "each once, the latest first"
+        assert browser.run("[...document.querySelectorAll('.pager button')].map((one) => one.disabled)") == [
+            False,
+            True,
+        ]
+        colony.do(colony.me, "cancelprocessgraphmsg", processgraphid=graphs[0])
+        assert first_cells(2) == [graphs[2], graphs[1]], "a later page follows too"
+        browser.click(".pager button", "Previous")
+        browser.until_text("page 2", ".pager")
+        assert first_cells(PAGE) == seen[PAGE:]
+        colony.do(colony.me, "cancelprocessgraphmsg", processgraphid=seen[PAGE])
+        browser.until(f"document.querySelector('tbody a.id').title === {seen[PAGE + 1]!r}")
+        assert first_cells(PAGE) == [*seen[PAGE + 1 :], graphs[2]], "what follows moves up"
+
+        browser.go("#/crons", "Crons")
+        assert first_cells(PAGE) == [f"cron-{number}" for number in range(PAGE)]
+        browser.click(".pager button", "Next")
+        assert first_cells(10) == [f"cron-{number}" for number in range(PAGE, 60)]
+
+        browser.go("#/generators", "Generators")
+        assert first_cells(20) == [f"generator-{number}" for number in range(20)]
+        browser.click(".pager button", "Next")
+        assert first_cells(1) == ["generator-20"]
+        assert browser.run("document.querySelector('tbody tr').cells[2].textContent") == "1"
+        colony.do(colony.me, "removegeneratormsg", generatorid=generators[19])
+        browser.until_text("generator-0", "tbody")  # where the page before ended is gone: the list begins again
+        assert browser.problems == [one for one in browser.problems if "400" in one]
 
 
 def test_a_workflow_of_a_thousand_is_drawn_and_stays_alive(tmp_path: Path) -> None:

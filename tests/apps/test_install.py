@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from build_zipapp import FULL, build
+from build_zipapp import EXECUTOR_ONLY, FULL, build
 from colonies_edge.apps import config
 from colonies_edge.apps.cli import main
 from colonies_edge.apps.config import parse_devenv
@@ -36,6 +36,10 @@ def image(tmp_path: Path) -> Path:
     root = tmp_path / "image"
     root.mkdir()
     return root
+
+
+MANUAL = "usr/local/share/man/man1/colonies-edge.1"
+PAGE = Path(__file__).resolve().parents[2] / "docs/reference/colonies-edge.1"
 
 
 class Installer:
@@ -82,6 +86,7 @@ def test_an_image_gets_program_settings_users_and_an_enabled_unit(installer: Ins
         "etc/sysusers.d/colonies-edge.conf": "644",
         f"opt/colonies-edge/{program}": "755",
         "usr/local/bin/colonies-edge": "/opt/colonies-edge/current",
+        "usr/local/share/man/man1/colonies-edge.1": "644",
     }
     assert "u colonies-edge -" in (image / "etc/sysusers.d/colonies-edge.conf").read_text()
 
@@ -108,6 +113,20 @@ def test_a_unit_is_what_systemd_understands_and_lets_little_through(installer: I
         assert (verified.returncode, about_it) == (0, [])
         offline = [ANALYZE, "security", "--offline=yes", f"--threshold={exposure}", "--no-pager", str(unit)]
         assert subprocess.run(offline, capture_output=True).returncode == 0, "more exposed than it was"
+
+
+def test_the_manual_page_is_there_for_man_and_a_program_without_one_brings_none(
+    installer: Installer, image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert any("the manual page" in step for step in installer.steps("install", "coordinator", "--dry-run"))
+    installer.run("install", "coordinator")
+    assert (image / MANUAL).read_bytes() == PAGE.read_bytes()
+    small, other = tmp_path / EXECUTOR_ONLY.file_name, tmp_path / "device"
+    small.write_bytes(build(EXECUTOR_ONLY, with_byte_code=False))
+    other.mkdir()
+    assert main([*EXECUTOR, "--root", str(other), "--program", str(small)]) == 0
+    capsys.readouterr()
+    assert MANUAL not in files(other) and "usr/local/bin/colonies-edge" in files(other)
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -172,7 +191,9 @@ def test_another_version_is_not_installed_over_the_first(
         archive.comment = b"another file, the same program"
     assert main([*EXECUTOR, "--root", str(image), "--program", str(other)]) == 2
     assert "run `upgrade` with it first" in capsys.readouterr().err
+    (image / MANUAL).write_text("of the old one")
     assert main(["upgrade", str(other), "--root", str(image)]) == 0
+    assert (image / MANUAL).read_bytes() == PAGE.read_bytes()
     assert main([*EXECUTOR, "--root", str(image), "--program", str(other)]) == 0
     assert len(list((image / "opt/colonies-edge").glob("colonies-edge-*.pyz"))) == 2, "the old one is kept"
 
@@ -181,7 +202,7 @@ def test_uninstalling_takes_away_what_was_put_there(installer: Installer, image:
     installer.run("install", "coordinator")
     installer.run(*EXECUTOR)
     installer.run("uninstall", "executor")
-    assert "usr/local/bin/colonies-edge" in files(image)
+    assert {"usr/local/bin/colonies-edge", MANUAL} <= set(files(image))
     installer.run("uninstall")
     assert set(files(image)) == {
         "etc/colonies-edge/coordinator.env",

@@ -58,12 +58,16 @@ def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         return Built(edition, out / edition.file_name, tuple(archive.namelist()))
 
 
+BESIDE = ("LICENSE", "colonies-edge.1")  # not in the package
+
+
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A copy of what the build reads, to be spoilt."""
     copy = tmp_path / "checkout"
     shutil.copytree(ROOT / "colonies_edge", copy / "colonies_edge", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("build_zipapp.py", "LICENSE"):
+    for name in ("build_zipapp.py", "LICENSE", "docs/reference/colonies-edge.1"):
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, copy / name)
     return copy
 
@@ -84,7 +88,7 @@ def test_it_stays_within_its_size(built: Built) -> None:
 
 
 def test_it_holds_python_and_licences_and_nothing_that_ties_it_to_a_machine(built: Built) -> None:
-    kinds = {Path(name).suffix for name in built.names if ".dist-info/" not in name and name != "LICENSE"}
+    kinds = {Path(name).suffix for name in built.names if ".dist-info/" not in name and name not in BESIDE}
     assert kinds <= {".pyc", *KINDS}, kinds
     assert not [name for name in built.names if "_vendor" in name]
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.engine.calls import Calls
 from tests.support.engine_bench import LAB, SECOND, Bench, add_executor, colony, found_colony, identity
-from tests.support.schedules import add_cron, cron, finish, node, waiting, workflow
+from tests.support.schedules import add_cron, cron, finish, generator, node, waiting, workflow
 
 DAY = 86_400
 
@@ -112,6 +112,22 @@ def test_lists_show_as_many_as_are_asked_for() -> None:
     assert len(bench.do("ann", "getcronsmsg", colonyname=LAB, count=2)) == 2
     assert bench.do("ann", "getcronsmsg", colonyname=LAB) == []
     assert bench.refused("ann", "getcronsmsg", colonyname=LAB, count=-1) == (400, "Count must not be negative")
+
+
+@pytest.mark.parametrize("what", ["cron", "generator"])
+def test_long_lists_are_read_page_by_page(what: str) -> None:
+    bench = colony()
+    made = {"cron": cron, "generator": generator}[what]
+    ids = [bench.do("ann", f"add{what}msg", **{what: made(name=f"n{number}")})[f"{what}id"] for number in range(5)]
+
+    def page(after: str) -> list[str]:
+        found = bench.do("ann", f"get{what}smsg", colonyname=LAB, count=2, after=after)
+        return [one[f"{what}id"] for one in found]
+
+    assert [page(""), page(ids[1]), page(ids[3]), page(ids[4])] == [ids[:2], ids[2:4], ids[4:], []]
+    bench.do("ann", f"remove{what}msg", **{f"{what}id": ids[1]})
+    status, message = bench.refused("ann", f"get{what}smsg", colonyname=LAB, count=2, after=ids[1])
+    assert status == 400 and "begin with the first page" in message
 
 
 # Running

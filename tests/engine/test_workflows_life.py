@@ -198,6 +198,32 @@ def test_lists_are_newest_first_and_bounded() -> None:
         assert bench.refused("ann", "getprocessgraphsmsg", colonyname=LAB, **fields)[0] == 400
 
 
+def test_pages_go_on_where_the_one_before_ended_wherever_a_workflow_is_by_then() -> None:
+    bench = colony()
+    ids = [Graph(bench, {"a": []}).id for _ in range(7)]
+
+    def page(state: int, after: str = "") -> list[str]:
+        fields = {"colonyname": LAB, "state": state, "count": 2, "after": after}
+        return [graph["processgraphid"] for graph in bench.do("ann", "getprocessgraphsmsg", **fields)]
+
+    def pages(state: int, after: str = "") -> list[str]:
+        found = page(state, after)
+        return found + pages(state, found[-1]) if found else []
+
+    assert pages(WAITING) == ids[::-1]
+    bench.do("ann", "cancelprocessgraphmsg", processgraphid=ids[5])
+    assert pages(WAITING, ids[5]) == ids[4::-1]
+    for graphid in ids[:5]:
+        bench.do("ann", "cancelprocessgraphmsg", processgraphid=graphid)
+    assert pages(CANCELLED) == ids[5::-1]
+    bench.restart()
+    assert (pages(CANCELLED), pages(WAITING)) == (ids[5::-1], [ids[6]])
+    bench.do("ann", "removeprocessgraphmsg", processgraphid=ids[5])
+    fields = {"colonyname": LAB, "state": CANCELLED, "count": 2, "after": ids[5]}
+    status, message = bench.refused("ann", "getprocessgraphsmsg", **fields)
+    assert status == 400 and "begin with the first page" in message
+
+
 def test_a_list_shows_what_getting_one_shows_except_the_drawing() -> None:
     bench = colony()
     graph = Graph(bench, DIAMOND)

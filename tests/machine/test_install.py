@@ -299,7 +299,7 @@ def test_without_a_service_manager_everything_is_in_place_and_the_rest_is_told(m
 
 def test_uninstalling_keeps_the_data_and_purging_leaves_nothing(machine: Machine) -> None:
     def left() -> list[str]:
-        folders = ("/opt", "/etc", "/var/lib", "/usr/local/bin")
+        folders = ("/opt", "/etc", "/var/lib", "/usr/local")
         return sorted(machine.run("find", *folders, "-name", "*colonies-edge*").stdout.split())
 
     before = left()

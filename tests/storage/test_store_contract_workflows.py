@@ -94,6 +94,11 @@ def test_workflows_are_listed_by_submission_newest_first(place: Place) -> None:
     newest = store.history.newest_graphs
     assert list(newest("dev", State.SUCCESS, 9)) == [graph(2, 3), graph(1, 2, 1)]
     assert list(newest("dev", State.SUCCESS, 1)) == [graph(2, 3)]
+    last = graph(2, 3)
+    below = (last.submissiontime, last.processgraphid)
+    assert list(newest("dev", State.SUCCESS, 9, before=below)) == [graph(1, 2, 1)]
+    assert list(newest("dev", State.SUCCESS, 9, before=(below[0], "f" * 64))) == [graph(2, 3), graph(1, 2, 1)]
+    assert list(newest("dev", State.SUCCESS, 9, before=(0, ""))) == []
     assert list(newest("dev", State.FAILED, 9)) == [graph(3, 4, state=State.FAILED)]
     assert list(newest("dev", State.CANCELLED, 9)) == list(newest("nowhere", State.SUCCESS, 9)) == []
 

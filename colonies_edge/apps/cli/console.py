@@ -8,6 +8,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from threading import RLock
 from typing import Any, TextIO
 
 from colonies_edge.apps.cli import table
@@ -35,6 +36,9 @@ class Console:
         self.err = err or sys.stderr
         self.as_json = as_json
         self.quiet = quiet
+        self.watched = self.err.isatty() and not (as_json or quiet)  # somebody may like to see how far it is
+        self._passing = 0  # characters of the passing line
+        self._turn = RLock()  # seconds are counted in a thread
         self.style = style_of(self.out, os.environ if environ is None else environ)
 
     def value(self, value: Any) -> None:
@@ -56,6 +60,14 @@ class Console:
     def pairs(self, items: Iterable[tuple[str, str | Cell]], title: str = "", tone: str = "") -> None:
         print(table.pairs(items, self.style, title=title, tone=tone), file=self.out)
 
+    def passing(self, text: str) -> None:
+        """A line of the terminal that whatever is said next takes the place of; "" takes it away."""
+        with self._turn:
+            if self.watched and (text or self._passing):
+                back = "" if text else "\r"
+                print(f"\r{text:<{self._passing}}{back}", file=self.err, end="", flush=True)
+                self._passing = len(text)
+
     def flush(self) -> None:
         """For a program that goes on running: what it said is said now."""
         self.out.flush()
@@ -63,14 +75,19 @@ class Console:
     def info(self, text: str) -> None:
         """Good to know, and not the result: silent with --quiet."""
         if not self.quiet:
-            print(text, file=self.err, flush=True)
+            self._say(text)
 
     def ask(self, question: str) -> None:
         """On stderr: stdout is for results, and may be a file."""
-        print(question, file=self.err, end="", flush=True)
+        self._say(question, end="")
 
     def warn(self, text: str) -> None:
-        print(f"{PROGRAM}: {text}", file=self.err, flush=True)
+        self._say(f"{PROGRAM}: {text}")
+
+    def _say(self, text: str, *, end: str = "\n") -> None:
+        with self._turn:
+            self.passing("")
+            print(text, file=self.err, end=end, flush=True)
 
 
 def harmless(text: str) -> str:

@@ -12,6 +12,7 @@ from colonies_edge.apps.cli.config import without_password
 from colonies_edge.apps.cli.console import PROGRAM
 from colonies_edge.apps.cli.coordinator_http import http_of, tell_of_http
 from colonies_edge.apps.cli.exits import Failed
+from colonies_edge.apps.cli.progress import Bar
 from colonies_edge.apps.cli.session import Session
 from colonies_edge.apps.cli.start_flags import DATA_FLAG, START_FLAGS, START_SETTINGS, retention_of
 from colonies_edge.apps.config import COORDINATOR_FOLDER, ENVIRONMENT, FLAG, tls_of
@@ -30,12 +31,14 @@ def check(session: Session) -> int:
     """Whether this program can go on with a data folder; a coordinator may work in it meanwhile."""
     from colonies_edge.storage.errors import StoreFailed
     from colonies_edge.storage.look import look
+    from colonies_edge.storage.reading import bytes_to_read
 
     folder = Path(session.args.data or Path(session.config.data_dir) / COORDINATOR_FOLDER)
     if not folder.is_dir():
         raise UsageError(f"{folder} is no folder; give --data the folder that the coordinator was started with")
     try:
-        seen = look(folder)
+        with Bar(session.console, bytes_to_read(folder)) as bar:
+            seen = look(folder, bar)
     except StoreFailed as error:
         raise Failed(str(error)) from error
     session.shown_as_json({"problems": seen.problems, "records": seen.records, "oneway": seen.one_way})

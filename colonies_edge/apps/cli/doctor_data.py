@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 from colonies_edge.apps.cli.doctor_finding import OK, PROBLEM, WARNING, Finding
+from colonies_edge.apps.cli.progress import Bar
 from colonies_edge.apps.cli.session import Session
 from colonies_edge.apps.config import COORDINATOR_FOLDER, display
 from colonies_edge.protocol.errors import UsageError
@@ -16,6 +17,7 @@ from colonies_edge.protocol.limits import BLOB_DISK_RESERVE_BYTES
 from colonies_edge.storage.errors import StoreFailed
 from colonies_edge.storage.file_store import JOURNAL_BYTES_MIN
 from colonies_edge.storage.look import look
+from colonies_edge.storage.reading import Progress, bytes_to_read
 from colonies_edge.transports.system import SystemClock
 
 INSTALLED = Path("/var/lib/colonies-edge/coordinator")
@@ -33,11 +35,15 @@ async def data(session: Session) -> AsyncIterator[Finding]:
     if not folder.exists():
         yield _missing(folder)
         return
-    for check in (_readable, _space, _sync_time, _soundness):
+    for check in (_readable, _space, _sync_time):
         for finding in check(folder):
             yield finding
             if finding.verdict == PROBLEM and check is _readable:
                 return
+    with Bar(session.console, bytes_to_read(folder)) as bar:
+        sound = list(_soundness(folder, bar))
+    for finding in sound:
+        yield finding
 
 
 def _folder(session: Session) -> Path | None:
@@ -120,9 +126,9 @@ def _sync_time(folder: Path) -> Iterator[Finding]:
     )
 
 
-def _soundness(folder: Path) -> Iterator[Finding]:
+def _soundness(folder: Path, progress: Progress) -> Iterator[Finding]:
     try:
-        seen = look(folder)
+        seen = look(folder, progress)
     except StoreFailed as error:
         yield Finding(about="journal and ledger", verdict=PROBLEM, sentence=str(error))
         return

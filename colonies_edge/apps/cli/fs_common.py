@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from colonies_edge.apps.cli.command import flag
-from colonies_edge.apps.cli.console import Console
 from colonies_edge.apps.cli.exits import Failed
 from colonies_edge.apps.cli.session import Declined, Session
 from colonies_edge.protocol.errors import UsageError
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from colonies_edge.client.files import Filer
     from colonies_edge.client.place import Place
     from colonies_edge.client.sync import Report
-
-_BAR_CELLS = 40
 
 DIR = flag("-d", "--dir", metavar="DIR", help="the folder (the current one)")
 LABEL = flag("-l", "--label", help="the label (what the folder's .cfs says)")
@@ -89,42 +86,3 @@ def judge(session: Session, report: Report, refused: list[str]) -> None:
         raise Failed(f"{len(report.failures)} of the files could not be moved; run it again when the cause is gone")
     if refused:
         raise Failed(f"{len(refused)} names were left out, everything else is done")
-
-
-class Bar:
-    """Progress on a terminal: drawn anew when the percentage changes; nothing elsewhere."""
-
-    def __init__(self, console: Console, total: int) -> None:
-        self._err = console.err
-        self._total = total
-        self._done = 0
-        self._shown = -1
-        self._visible = total > 0 and not console.quiet and not console.as_json and console.err.isatty()
-
-    def __call__(self, count: int) -> None:
-        self._done = min(self._total, self._done + count)
-        percent = 100 * self._done // max(1, self._total)
-        if self._visible and percent != self._shown:
-            self._shown = percent
-            cells = _BAR_CELLS * percent // 100
-            text = (
-                f"[{'#' * cells}{'.' * (_BAR_CELLS - cells)}] {percent:3d} %  {size(self._done)} of {size(self._total)}"
-            )
-            print(f"\r{text:<80}", file=self._err, end="", flush=True)
-
-    def close(self) -> None:
-        if self._shown >= 0:
-            print(file=self._err)
-        self._visible = False
-
-
-def size(count: int) -> str:
-    """Bytes as people read them."""
-    if count < 1024:
-        return f"{count} B"
-    value = float(count)
-    for unit in ("KiB", "MiB", "GiB"):
-        value /= 1024
-        if value < 1024:
-            return f"{value:.1f} {unit}"
-    return f"{value / 1024:.1f} TiB"

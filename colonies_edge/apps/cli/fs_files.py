@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from colonies_edge.apps.cli import show
 from colonies_edge.apps.cli.exits import Failed
-from colonies_edge.apps.cli.fs_common import Bar, client_of, filer_of, label_of, place_of, size
+from colonies_edge.apps.cli.fs_common import client_of, filer_of, label_of, place_of
+from colonies_edge.apps.cli.progress import Bar, size
 from colonies_edge.apps.cli.session import Session
 from colonies_edge.apps.cli.table import Column
 from colonies_edge.protocol.codec import encode

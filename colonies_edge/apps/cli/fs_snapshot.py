@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from colonies_edge.apps.cli import show
 from colonies_edge.apps.cli.command import Command, Group, flag, switch
 from colonies_edge.apps.cli.exits import Failed
-from colonies_edge.apps.cli.fs_common import DIR, LABEL, Bar, client_of, filer_of, judge, label_of, place_of
+from colonies_edge.apps.cli.fs_common import DIR, LABEL, client_of, filer_of, judge, label_of, place_of
+from colonies_edge.apps.cli.progress import Bar
 from colonies_edge.apps.cli.session import Session
 from colonies_edge.apps.cli.table import Column
 from colonies_edge.protocol.codec import encode

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from colonies_edge.apps.cli.fs_common import Bar, agree, client_of, filer_of, judge, label_of, place_of, size
+from colonies_edge.apps.cli.fs_common import agree, client_of, filer_of, judge, label_of, place_of
+from colonies_edge.apps.cli.progress import Bar, size
 from colonies_edge.apps.cli.session import Session
 from colonies_edge.apps.cli.table import Column
 

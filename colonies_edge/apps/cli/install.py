@@ -12,6 +12,7 @@ from colonies_edge.apps.cli import install_options
 from colonies_edge.apps.cli.command import Command, Flag, Group, Run, flag, switch
 from colonies_edge.apps.cli.exits import Failed
 from colonies_edge.apps.cli.numbers import count
+from colonies_edge.apps.cli.progress import Waiting
 from colonies_edge.apps.cli.session import Session
 from colonies_edge.apps.config import DEFAULT, FLAG, NOT_SET, VARIABLES
 from colonies_edge.protocol.errors import UsageError
@@ -136,8 +137,9 @@ def _install(
     from colonies_edge.apps.install.roles import ROLES
 
     args, layout = session.args, layout_of(session)
-    program = tried(Path(args.program) if args.program else own_file(), python_for_services(args.python))
-    missing = lacks(program, [ROLES[role]])
+    with Waiting(session.console):
+        program = tried(Path(args.program) if args.program else own_file(), python_for_services(args.python))
+        missing = lacks(program, [ROLES[role]])
     if missing:
         raise UsageError(missing)
     wish = Wish(
@@ -212,6 +214,7 @@ def manager_of(session: Session, layout: Layout) -> ServiceManager:
 
 def work_off(session: Session, steps: Sequence[Step]) -> list[dict[str, object]]:
     """Say and do each step, or only say it. Raises Failed with the first that could not be done."""
+    from colonies_edge.apps.install.services import WaitHealthy
     from colonies_edge.apps.install.steps import StepFailed
 
     dry = session.args.dry_run
@@ -223,8 +226,10 @@ def work_off(session: Session, steps: Sequence[Step]) -> list[dict[str, object]]
             session.console.text(f"{'would ' if dry else ''}{step.describe()}")
             session.console.flush()
         if not dry:
+            within_s = step.within_s if isinstance(step, WaitHealthy) else 0
             try:
-                step.do()
+                with Waiting(session.console, within_s):
+                    step.do()
             except StepFailed as error:
                 raise Failed(f"could not {step.describe()}: {error}") from error
             except OSError as error:

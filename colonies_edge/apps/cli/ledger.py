@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from colonies_edge.apps.cli.command import Command, Group, flag
 from colonies_edge.apps.cli.exits import Failed
 from colonies_edge.apps.cli.numbers import identity
+from colonies_edge.apps.cli.progress import Bar
 from colonies_edge.apps.cli.session import Session
 from colonies_edge.apps.cli.show import at
 from colonies_edge.apps.cli.table import Cell, Column
@@ -24,13 +25,15 @@ _HEAD = re.compile(r"([0-9]+):([0-9a-f]{64})")
 def verify(session: Session) -> int:
     from colonies_edge.crypto.identity import recover
     from colonies_edge.storage import ledger
+    from colonies_edge.storage.reading import bytes_to_read
 
     args = session.args
     folder = Path(args.data or Path(session.config.data_dir) / COORDINATOR_FOLDER)
     if not folder.is_dir():
         raise UsageError(f"{folder} is no folder; give --data the folder that the coordinator was started with")
     serverid = args.serverid or session.config.serverid or None
-    report = ledger.verify(folder, serverid, _head(args.head), recover=recover)
+    with Bar(session.console, bytes_to_read(folder)) as bar:
+        report = ledger.verify(folder, serverid, _head(args.head), recover=recover, progress=bar)
     if not session.shown_as_json(as_json(report, serverid)):
         _show(session, report, serverid)
     if not report.ok:

@@ -10,6 +10,7 @@ from colonies_edge.apps.cli.command import Command, Group, flag, switch
 from colonies_edge.apps.cli.exits import Failed
 from colonies_edge.apps.cli.install import SHARED, layout_of, manager_of, work_off
 from colonies_edge.apps.cli.numbers import count
+from colonies_edge.apps.cli.progress import Waiting
 from colonies_edge.apps.cli.session import Session
 
 if TYPE_CHECKING:
@@ -36,9 +37,10 @@ def upgrade(session: Session) -> int:
             raise StepFailed(str(error)) from error
 
     try:
-        plan = upgrading.plan_upgrade(
-            layout, manager, program, within_s=args.within, one_way=args.one_way, tell=session.console.info
-        )
+        with Waiting(session.console):  # the new program looks through the whole ledger
+            plan = upgrading.plan_upgrade(
+                layout, manager, program, within_s=args.within, one_way=args.one_way, tell=session.console.info
+            )
         upgrading.upgrade(plan, work, session.console.warn)
     except StepFailed as error:
         raise Failed(str(error)) from error

@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from colonies_edge.apps.install.founding import FoundColony
-from colonies_edge.apps.install.layout import COMMAND, CURRENT, DATA, PROGRAMS, SETTINGS, USERS, Layout, unit_name
+from colonies_edge.apps.install.layout import (
+    COMMAND,
+    CURRENT,
+    DATA,
+    MANUAL,
+    PROGRAMS,
+    SETTINGS,
+    USERS,
+    Layout,
+    unit_name,
+)
 from colonies_edge.apps.install.managers import ServiceManager
 from colonies_edge.apps.install.program import Program
 from colonies_edge.apps.install.roles import ROLES, Role
@@ -44,7 +54,8 @@ def plan_install(wish: Wish) -> list[Step]:
     _same_version(layout, wish.program)
     unit = _unit_steps(wish)
     service = [*_program_steps(wish), *_settings_steps(wish), *unit]
-    steps = _needed([*_account_steps(wish), *_folder_steps(wish), *_state_steps(wish), *service])
+    before = [*_account_steps(wish), *_folder_steps(wish), *_state_steps(wish), *manual_steps(layout, wish.program)]
+    steps = _needed([*before, *service])
     if not (layout.live and wish.manager.supervises):
         return steps
     name = unit_name(role.name)
@@ -115,6 +126,13 @@ def _program_steps(wish: Wish) -> list[Step]:
     ]
 
 
+def manual_steps(layout: Layout, program: Program) -> list[Step]:
+    """No service is started again for it."""
+    if not program.manual:
+        return []
+    return [WriteFile(path=layout.at(MANUAL), data=program.manual, what="the manual page")]
+
+
 def _settings_steps(wish: Wish) -> list[Step]:
     layout, role = wish.layout, wish.role
     owner = Owner("root", role.user) if layout.live else Owner()
@@ -158,7 +176,8 @@ def plan_uninstall(layout: Layout, manager: ServiceManager, roles: Sequence[Role
         steps.append(Reload(manager=manager))
     left = [role for role in installed(layout) if role not in roles]
     if not left:
-        steps += _needed([Remove(path=layout.at(COMMAND), what="the command"), Remove(path=layout.at(PROGRAMS))])
+        ours = ((COMMAND, "the command"), (MANUAL, "the manual page"), (PROGRAMS, ""))
+        steps += _needed([Remove(path=layout.at(path), what=what) for path, what in ours])
     return steps + (_purge(layout, roles, left) if purge else [])
 
 

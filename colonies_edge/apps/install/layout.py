@@ -10,6 +10,7 @@ SETTINGS = "/etc/colonies-edge"
 DATA = "/var/lib/colonies-edge"
 CURRENT = f"{PROGRAMS}/current"
 COMMAND = "/usr/local/bin/colonies-edge"
+MANUAL = "/usr/local/share/man/man1/colonies-edge.1"
 UNITS = "/etc/systemd/system"
 USERS = "/etc/sysusers.d/colonies-edge.conf"
 

@@ -21,6 +21,7 @@ from colonies_edge.apps.install.roles import Role
 from colonies_edge.protocol.errors import UsageError
 
 _VERSION = re.compile(r"colonies-edge ([A-Za-z0-9.+-]+)\n?")
+MANUAL_FILE = "colonies-edge.1"  # beside the licence, where build_zipapp.py puts it
 CHECK_S = 300  # to look through a large ledger on a slow card
 
 
@@ -32,6 +33,7 @@ class Program:
     data: bytes
     version: str
     python: str
+    manual: bytes = b""  # its manual page; the file for executors has none
 
     @property
     def name(self) -> str:
@@ -59,7 +61,12 @@ def tried(path: Path, python: str) -> Program:
     match = _VERSION.fullmatch(done.stdout)
     if done.returncode != 0 or match is None:
         raise UsageError(f"{path} does not run with {python}: {_said(done)}")
-    return Program(path=path, data=path.read_bytes(), version=match[1], python=python)
+    return Program(path=path, data=path.read_bytes(), version=match[1], python=python, manual=_manual(path))
+
+
+def _manual(path: Path) -> bytes:
+    with zipfile.ZipFile(path) as archive:
+        return archive.read(MANUAL_FILE) if MANUAL_FILE in archive.namelist() else b""
 
 
 def lacks(program: Program, roles: Iterable[Role]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from colonies_edge.apps.install.installing import installed
+from colonies_edge.apps.install.installing import installed, manual_steps
 from colonies_edge.apps.install.layout import CURRENT, Layout, unit_name
 from colonies_edge.apps.install.managers import ServiceManager
 from colonies_edge.apps.install.program import Program, cannot_read, lacks
@@ -58,9 +58,12 @@ def plan_upgrade(
         forward=_needed([put, PointLink(path=current, target=program.name), *restarts, healthy(program.version)]),
         back=_needed_back([PointLink(path=current, target=old), *kills, *restarts], healthy("")),
         after=[
-            Remove(path=path, what="the version before the last,")
-            for path in layout.versions()
-            if path.name not in (old, program.name)
+            *_needed(manual_steps(layout, program)),  # only now: going back needs no step for it
+            *(
+                Remove(path=path, what="the version before the last,")
+                for path in layout.versions()
+                if path.name not in (old, program.name)
+            ),
         ],
     )
 

@@ -6,6 +6,10 @@ const RENEW_MS = SUBSCRIBE_S * 900; // before it ends
 const HIDDEN_MS = 30000;
 const FIRST_MS = 500, LONGEST_MS = 30000;
 const PATIENCE_MS = 1000;
+// More than a person can follow, and each is a frame that the coordinator writes to every page that is open. So many
+// within so long, and the page reads what it shows every few seconds instead; whether it became calm is tried ever later.
+const MANY = 30, WITHIN_MS = 3000, READ_MS = 4000;
+const REST_MS = 8000, LONGEST_REST_MS = 64000;
 const EVENTS = ["subscribeprocessmsg", "subscribeprocessgraphmsg", "subscribechannelmsg"];
 
 export class Live {
@@ -19,12 +23,16 @@ export class Live {
   #pending = []; // msgids of what was asked on this socket and not confirmed yet, in order
   #started;
   #late = false;
+  #told = { count: 0, since: 0 };
+  #rest = { ms: REST_MS, ended: 0, reading: 0, end: 0 };
 
   // onstate(true | false): the link is there, or not. onresume(): news were missed, and come from now on.
-  constructor(caller, { onstate = () => {}, onresume = () => {} } = {}) {
+  // onrest(true | false), of a page that can do without news: they are too many, or come again.
+  constructor(caller, { onstate = () => {}, onresume = () => {}, onrest = null } = {}) {
     this.caller = caller;
     this.onstate = onstate;
     this.onresume = onresume;
+    this.onrest = onrest;
     this.confirmed = new Promise((resolve) => (this.#started = resolve));
     this.visibility = () => this.#visible();
     document.addEventListener("visibilitychange", this.visibility);
@@ -54,6 +62,7 @@ export class Live {
   }
 
   #stop() {
+    this.#wake();
     clearTimeout(this.#retry);
     clearTimeout(this.#hidden);
     clearInterval(this.#renew);
@@ -66,7 +75,35 @@ export class Live {
     else socket.close(1000);
   }
 
+  #many() {
+    const now = Date.now();
+    if (now - this.#told.since > WITHIN_MS) this.#told = { count: 0, since: now };
+    this.#told.count += 1;
+    return this.#told.count > MANY;
+  }
+
+  #restAWhile() {
+    this.#stop();
+    if (document.hidden) return; // until somebody looks
+    const rest = this.#rest;
+    rest.ms = Date.now() - rest.ended < WITHIN_MS * 2 ? Math.min(LONGEST_REST_MS, rest.ms * 2) : REST_MS;
+    rest.reading = setInterval(() => document.hidden || this.onresume(), READ_MS);
+    rest.end = setTimeout(() => this.#open(), rest.ms);
+    this.onrest(true);
+  }
+
+  #wake() {
+    const rest = this.#rest;
+    if (!rest.end) return;
+    clearTimeout(rest.end);
+    clearInterval(rest.reading);
+    Object.assign(rest, { end: 0, reading: 0, ended: Date.now() });
+    this.#told = { count: 0, since: 0 };
+    if (!this.#closed) this.onrest(false);
+  }
+
   #open() {
+    this.#wake();
     clearTimeout(this.#retry);
     this.#retry = 0;
     if (this.#closed || !this.#wanted.length) return;
@@ -137,6 +174,7 @@ export class Live {
       const kind = one.msgtype === "subscribeprocessesmsg" ? "subscribeprocessmsg" : one.msgtype;
       if (kind === envelope.payloadtype) one.handler(value, kind);
     }
+    if (this.onrest && this.#many()) this.#restAWhile();
   }
 
   #visible() {

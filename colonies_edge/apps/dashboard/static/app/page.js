@@ -41,8 +41,10 @@ export class Page {
     return this.change(msgtype, fields, this.session.owner);
   }
 
+  // A page that has `resting(yes)` is told when there are too many news to follow; it is refreshed every few seconds then.
   subscribe(msgtype, fields, handler) {
-    this.#live ??= this.#listen(() => this.refresh?.()?.catch?.((error) => this.app.failed(error, { quiet: true })));
+    const resume = () => this.refresh?.()?.catch?.((error) => this.app.failed(error, { quiet: true }));
+    this.#live ??= this.#listen(resume, this.resting);
     return this.#live.subscribe(msgtype, { colonyname: this.colony, ...fields }, (value, kind) => this.open && handler(value, kind));
   }
 
@@ -51,8 +53,8 @@ export class Page {
     return this.#listen(() => {}).subscribe(msgtype, fields, (value, kind) => this.open && handler(value, kind));
   }
 
-  #listen(onresume) {
-    const live = new Live(this.app.caller, { onstate: (up) => this.app.linked(up), onresume });
+  #listen(onresume, onrest) {
+    const live = new Live(this.app.caller, { onstate: (up) => this.app.linked(up), onresume, onrest });
     this.#all.push(live);
     return live;
   }

@@ -149,6 +149,57 @@ export class Table {
   }
 }
 
+// The way through a long list, page by page. last(): the id of the last row that is shown. load(): reads and shows a page.
+export class Pager {
+  #after = [""]; // what each page comes after, the current one last
+
+  constructor(page, size, { last, load }) {
+    Object.assign(this, { size, more: false });
+    const turn = async (by) => {
+      if (by > 0) this.#after.push(last());
+      else this.#after.pop();
+      await load();
+      page.root.scrollIntoView();
+    };
+    const button = (text, by) => h("button", { type: "button", onclick: () => turn(by).catch((error) => page.app.failed(error)) }, text);
+    this.back = button("Previous", -1);
+    this.next = button("Next", 1);
+    this.where = h("span", { "aria-live": "polite" });
+    this.element = h("div.pager", this.back, this.where, this.next);
+    this.element.hidden = true; // until it is known that there is more
+  }
+
+  get first() {
+    return this.#after.length === 1;
+  }
+
+  // ask(fields): rows, one more than a page has if there are more. From the beginning when the page before has lost its end.
+  async read(ask) {
+    const count = this.size + 1;
+    const rows = await ask({ count, after: this.#after.at(-1) }).catch((error) => {
+      if (this.first || error.status !== 400) throw error;
+      this.#after = [""];
+      return ask({ count, after: "" });
+    });
+    this.more = rows.length > this.size;
+    return rows.slice(0, this.size);
+  }
+
+  draw() {
+    this.element.hidden = this.first && !this.more;
+    this.back.disabled = this.first;
+    this.next.disabled = !this.more;
+    this.where.textContent = `page ${this.#after.length}`;
+  }
+}
+
+// Says why a list moves in steps; `page.resting` shows and hides it.
+export function hurry(page) {
+  const element = h("p.quiet", { role: "status", hidden: true }, "Much happens here: this list is read again every few seconds.");
+  page.resting = (yes) => (element.hidden = !yes);
+  return element;
+}
+
 // Buttons of which one is pressed. items: [[value, text]]. onpick(value).
 export function choice(label, items, value, onpick) {
   const buttons = items.map(([key, text]) => h("button", { type: "button", "data-key": key, "aria-pressed": String(key === value) }, text));

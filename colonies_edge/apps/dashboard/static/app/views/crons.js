@@ -1,9 +1,9 @@
 // Work that starts by the clock: when it ran, when it runs next.
 import { h } from "../dom.js";
 import { duration, when } from "../format.js";
-import { Table, action, confirmed, idLink } from "../parts.js";
+import { Pager, Table, action, confirmed, idLink } from "../parts.js";
 
-const COUNT = 100, REFRESH_S = 10;
+const PAGE = 50, REFRESH_S = 10;
 
 export async function show(page) {
   const table = new Table(
@@ -18,7 +18,13 @@ export async function show(page) {
     ],
     { caption: "Crons", key: (row) => row.cronid, none: "There are no crons. `colonies-edge cron add` makes one." },
   );
-  page.refresh = async () => table.update(await page.call("getcronsmsg", { colonyname: page.colony, count: COUNT }));
+  let rows = [];
+  page.refresh = async () => {
+    rows = await pager.read((fields) => page.call("getcronsmsg", { colonyname: page.colony, ...fields }));
+    table.update(rows);
+    pager.draw();
+  };
+  const pager = new Pager(page, PAGE, { last: () => rows.at(-1).cronid, load: page.refresh });
 
   function buttons(row) {
     const run = action(page, "Run now", async () => {
@@ -33,7 +39,7 @@ export async function show(page) {
     return [run, remove];
   }
 
-  page.show(page.heading("Crons"), table.element);
+  page.show(page.heading("Crons"), table.element, pager.element);
   await page.refresh();
   page.every(REFRESH_S, page.refresh);
 }

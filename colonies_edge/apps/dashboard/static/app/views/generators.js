@@ -1,9 +1,9 @@
 // Work that starts when enough arguments have come together.
 import { h } from "../dom.js";
 import { duration, when } from "../format.js";
-import { Table, act, action, confirmed } from "../parts.js";
+import { Pager, Table, act, action, confirmed } from "../parts.js";
 
-const COUNT = 100, QUEUES_MAX = 20, REFRESH_S = 10;
+const PAGE = 20, REFRESH_S = 10; // each row is a call: only one by one they tell what waits in them
 
 export async function show(page) {
   const table = new Table(
@@ -17,11 +17,13 @@ export async function show(page) {
     ],
     { caption: "Generators", key: (row) => row.generatorid, none: "There are no generators. `colonies-edge generator add` makes one." },
   );
+  let rows = [];
   page.refresh = async () => {
-    const rows = await page.call("getgeneratorsmsg", { colonyname: page.colony, count: COUNT });
-    const whole = await Promise.all(rows.slice(0, QUEUES_MAX).map((one) => page.call("getgeneratormsg", { generatorid: one.generatorid })));
-    table.update([...whole, ...rows.slice(QUEUES_MAX).map((one) => ({ ...one, queuesize: "–" }))]);
+    rows = await pager.read((fields) => page.call("getgeneratorsmsg", { colonyname: page.colony, ...fields }));
+    table.update(await Promise.all(rows.map((one) => page.call("getgeneratormsg", { generatorid: one.generatorid }))));
+    pager.draw();
   };
+  const pager = new Pager(page, PAGE, { last: () => rows.at(-1).generatorid, load: page.refresh });
 
   function buttons(row) {
     const arg = h("input", { "aria-label": `An argument for ${row.name}`, placeholder: "argument", size: 10 });
@@ -43,7 +45,7 @@ export async function show(page) {
     return [h("form.inline", { onsubmit: submit }, arg, add), remove];
   }
 
-  page.show(page.heading("Generators"), table.element);
+  page.show(page.heading("Generators"), table.element, pager.element);
   await page.refresh();
   page.every(REFRESH_S, async () => table.element.contains(document.activeElement) || (await page.refresh()));
 }

@@ -1,7 +1,7 @@
 // Processes in one state, filtered, page by page; the first page follows what happens.
 import { h } from "../dom.js";
 import { FAILED, RUNNING, STATES, WAITING, brief, duration, ms, now, when } from "../format.js";
-import { Table, badge, choice, field, idLink, select } from "../parts.js";
+import { Pager, Table, choice, field, hurry, idLink, select } from "../parts.js";
 
 const PAGE = 50, REFILL_MS = 2000, DRAW_MS = 250;
 
@@ -53,8 +53,9 @@ export async function show(page) {
     page.heading("Processes"),
     choice("State", STATES.map((text, index) => [index, text]), state, (picked) => open(page, picked, filter)),
     filters(page, state, filter, types),
+    hurry(page),
     table.element,
-    list.pager,
+    list.pager.element,
   );
   const states = state > RUNNING ? [state] : [0, 1, 2, 3, 4]; // what has ended stays so
   page.subscribe("subscribeprocessesmsg", { executortype: filter.executortype, states }, (row, kind) => kind === "error" || list.heard(row));
@@ -91,43 +92,26 @@ function filters(page, state, filter, types) {
 
 class List {
   #rows = [];
-  #pages = [""]; // what each page comes after, the current one last
-  #more = false;
   #drawn = 0;
   #refill = 0;
   #loading = false;
 
   constructor(page, table, state, filter) {
     Object.assign(this, { page, table, state, filter, order: ORDER[state] || LATEST });
-    const button = (text, run) => h("button", { type: "button", onclick: () => run().catch((error) => page.app.failed(error)) }, text);
-    this.back = button("Previous", () => this.turn(-1));
-    this.next = button("Next", () => this.turn(1));
-    this.where = h("span", { "aria-live": "polite" });
-    this.pager = h("div.pager", this.back, this.where, this.next);
+    this.pager = new Pager(page, PAGE, { last: () => this.#rows.at(-1).processid, load: () => this.load() });
   }
 
   async load() {
     this.#loading = true;
-    const fields = { colonyname: this.page.colony, state: this.state, count: PAGE + 1, after: this.#pages.at(-1), ...this.filter };
-    const rows = await this.page.call("getprocessesmsg", fields).finally(() => (this.#loading = false));
-    this.#more = rows.length > PAGE;
-    this.#rows = rows.slice(0, PAGE);
+    const ask = (fields) => this.page.call("getprocessesmsg", { colonyname: this.page.colony, state: this.state, ...fields, ...this.filter });
+    this.#rows = await this.pager.read(ask).finally(() => (this.#loading = false));
     this.draw();
-  }
-
-  async turn(by) {
-    if (by > 0) this.#pages.push(this.#rows.at(-1).processid);
-    else this.#pages.pop();
-    await this.load();
-    this.page.root.scrollIntoView();
   }
 
   draw() {
     this.#drawn = 0;
     this.table.update(this.#rows);
-    this.back.disabled = this.#pages.length === 1;
-    this.next.disabled = !this.#more;
-    this.where.textContent = `page ${this.#pages.length}`;
+    this.pager.draw();
   }
 
   // A process entered a state: it comes, goes, or is none of ours.
@@ -137,17 +121,17 @@ class List {
     if (at >= 0) this.#rows.splice(at, 1);
     if (row.state === this.state && this.#fits(row)) this.#place(row);
     else if (at < 0) return;
-    else if (this.#more) this.#refill ||= setTimeout(() => this.#fill(), REFILL_MS);
+    else if (this.pager.more) this.#refill ||= setTimeout(() => this.#fill(), REFILL_MS);
     this.#drawn ||= setTimeout(() => this.draw(), DRAW_MS);
   }
 
   #place(row) {
-    if (this.#pages.length > 1) return;
+    if (!this.pager.first) return;
     this.#rows.push(row);
     this.#rows.sort(this.order);
     if (this.#rows.length > PAGE) {
       this.#rows.length = PAGE;
-      this.#more = true;
+      this.pager.more = true;
     }
   }
 

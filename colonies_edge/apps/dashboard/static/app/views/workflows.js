@@ -1,13 +1,13 @@
 // Workflows in one state, the latest first.
 import { h } from "../dom.js";
 import { RUNNING, STATES, count, duration, ms, when } from "../format.js";
-import { Table, badge, choice, idLink } from "../parts.js";
+import { Pager, Table, badge, choice, hurry, idLink } from "../parts.js";
 
-const COUNT = 100;
+const PAGE = 50, REFILL_MS = 2000;
 
 export async function show(page) {
   const state = STATES[page.params.state] === undefined ? RUNNING : Number(page.params.state);
-  let rows = [], news = []; // news: what was told while an answer was on its way, which may be older
+  let rows = [], refill = 0, news = []; // news: what was told while an answer was on its way, which may be older
   const table = new Table(
     [
       { name: "Workflow", cell: (row) => idLink("workflow", row.processgraphid) },
@@ -19,32 +19,39 @@ export async function show(page) {
     ],
     { caption: `Workflows that are ${STATES[state]}`, key: (row) => row.processgraphid, none: `No workflow is ${STATES[state]}.` },
   );
-  const note = h("p.quiet", {});
   const draw = () => {
     table.update(rows);
-    note.textContent = rows.length >= COUNT ? `The ${COUNT} latest are shown.` : "";
+    pager.draw();
   };
   const take = (row) => {
-    const others = rows.filter((one) => one.processgraphid !== row.processgraphid);
+    const others = rows.filter((one) => one.processgraphid !== row.processgraphid), shown = others.length < rows.length;
+    if (!shown && !(pager.first && row.state === state)) return;
     rows = row.state === state ? [row, ...others] : others;
     rows.sort((a, b) => ms(b.submissiontime) - ms(a.submissiontime));
-    rows.length = Math.min(rows.length, COUNT);
+    pager.more ||= rows.length > PAGE;
+    rows.length = Math.min(rows.length, PAGE);
+    if (rows.length < PAGE && pager.more) refill ||= setTimeout(fill, REFILL_MS);
+  };
+  const fill = () => {
+    refill = 0;
+    if (page.open) page.refresh().catch((error) => page.app.failed(error, { quiet: true }));
   };
   page.refresh = async () => {
     news = [];
-    rows = await page.call("getprocessgraphsmsg", { colonyname: page.colony, state, count: COUNT });
+    rows = await pager.read((fields) => page.call("getprocessgraphsmsg", { colonyname: page.colony, state, ...fields }));
     news.forEach(take);
     draw();
   };
+  const pager = new Pager(page, PAGE, { last: () => rows.at(-1).processgraphid, load: page.refresh });
   page.show(
     page.heading("Workflows"),
     choice("State", STATES.map((text, index) => [index, text]), state, (picked) => page.go(`/workflows?state=${picked}`)),
-    table.element, note,
+    hurry(page), table.element, pager.element,
   );
   page.subscribe("subscribeprocessgraphmsg", { processgraphid: "", states: [0, 1, 2, 3, 4] }, (row, kind) => {
     if (kind === "error") return;
     news.push(row);
-    if (news.length > COUNT) news.shift();
+    if (news.length > PAGE) news.shift();
     take(row);
     draw();
   });
