@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from colonies_edge.engine import statistics
 from colonies_edge.engine.live import Live
-from colonies_edge.protocol.limits import QUEUES_SHOWN_MAX
+from colonies_edge.protocol.limits import BRIDGES_SHOWN_MAX, QUEUES_SHOWN_MAX
 from colonies_edge.protocol.model import Statistics
 
 
@@ -26,6 +27,7 @@ class Figures:
     server: Statistics
     colonies: Mapping[str, Statistics]
     ready: Mapping[str, int]  # by colony: executors that said they take work over MQTT
+    bridges: Mapping[str, Mapping[str, Any]]  # by colony: the name of an executor -> what its bridge says of itself
     queues: tuple[Queue, ...]  # of at most QUEUES_SHOWN_MAX types
     leases: int
     long_polls: int
@@ -41,6 +43,7 @@ def figures(live: Live, answers: int, events: Mapping[str, int], now: int) -> Fi
         server=statistics.of_server(tables),
         colonies={colony: statistics.of_colony(tables, colony) for colony in tables.colonies},
         ready=live.offers.ready_in_colonies(),
+        bridges=_bridges(live),
         queues=tuple(_queues(live, now)),
         leases=live.leases.count,
         long_polls=live.offers.polls_count,
@@ -48,6 +51,17 @@ def figures(live: Live, answers: int, events: Mapping[str, int], now: int) -> Fi
         answers=answers,
         events=dict(events),
     )
+
+
+def _bridges(live: Live) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for executorid, bridge in live.bridges.items():
+        executor = live.tables.executors.get(executorid)
+        if executor is not None:
+            shown = found.setdefault(executor.colonyname, {})
+            if len(shown) < BRIDGES_SHOWN_MAX:
+                shown[executor.executorname] = bridge
+    return found
 
 
 def _queues(live: Live, now: int) -> list[Queue]:

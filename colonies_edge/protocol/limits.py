@@ -142,7 +142,6 @@ BRIDGE_POLLS_MAX = 8  # assigns of one rule at a time while there is work: over 
 BRIDGE_POLL_S = 30  # one long poll: twenty per sweep of silent executors, and shorter than most proxies' patience
 BRIDGE_HISTORY_WINDOW = 64  # records on their way at a time; what is more waits in the edge's archive
 BRIDGE_RULES_MAX = 64  # each is an identity with connections of its own on one side or both
-BRIDGE_STATUS_BYTES_MAX = (
-    8_192  # of a presence that tells of a bridge: it stays in memory, and is shown with its executor
-)
+BRIDGE_STATUS_BYTES_MAX = 8_192  # of a presence that tells of a bridge: it stays in memory, shown with its executor
+BRIDGES_SHOWN_MAX = 16  # in the status of a colony: half a message
 BRIDGE_FILES_EVERY_S = 300  # between two looks at a label unless configured: each lists both sides

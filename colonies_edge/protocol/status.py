@@ -62,7 +62,8 @@ class CoordinatorStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColonyStatus:
-    """How a colony is, for people who look at topics and for home automation: its counters at `ts`."""
+    """How a colony is, for people who look at topics and for home automation: its counters at `ts`, and what the
+    bridges that are there say of themselves, by the names of their executors."""
 
     serverid: str = ""
     colonyname: str = ""
@@ -71,6 +72,7 @@ class ColonyStatus:
     executorsapproved: int = 0
     processes: dict[str, int] = field(default_factory=dict)  # by state
     workflows: dict[str, int] = field(default_factory=dict)
+    bridges: dict[str, Any] = field(default_factory=dict, metadata=OMIT)
 
     @property
     def signed_by(self) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from colonies_edge.apps.bridge.settings import Down
 from colonies_edge.apps.coordinator import teller
 from colonies_edge.crypto.identity import identity_of, new_private_key
 from colonies_edge.engine.ports import Settings
@@ -17,7 +18,9 @@ from colonies_edge.protocol.status import ColonyStatus, Presence, open_status
 from colonies_edge.protocol.topics import Topics
 from colonies_edge.transports.mqtt import MqttLink
 from colonies_edge.transports.system import entropy
+from tests.support.bridged import bridged
 from tests.support.brokers import Mosquitto
+from tests.support.http_colony import HttpColony
 from tests.support.live_colony import LiveColony, working
 
 TOPICS = Topics()
@@ -82,6 +85,27 @@ def test_the_status_of_a_colony_reads_well_and_is_signed(colony: LiveColony, bro
         mine = next(name for name in topics if name.startswith("colonies/v1/lab/") and "coordinator" not in name)
         presence = open_status(Presence, topics[mine], TOPICS.unrooted(mine))
         assert (presence.executorname, presence.executortype, presence.state) == ("thermo", "sensor", "online")
+
+
+def test_the_status_of_a_colony_tells_of_its_bridges_while_they_are_there(
+    colony: LiveColony, broker: Mosquitto, tmp_path: Path
+) -> None:
+    topic = "colonies/v1/lab/coordinator/status"
+
+    def line(topics: dict[str, bytes]) -> str:
+        found: str = shown(topics, topic).get("bridges", {}).get("site", {}).get("cloud", {}).get("line", "")
+        return found
+
+    with HttpColony(tmp_path / "cloud") as cloud:
+        with bridged(tmp_path, colony, cloud, down=(Down(cloud="device", edge="device"),)):
+            topics = seen(broker, lambda topics: line(topics) == "up")
+            assert (
+                open_status(ColonyStatus, topics[topic], TOPICS.unrooted(topic)).bridges["site"]["waiting"]["up"] == 0
+            )
+            cloud.stop()
+            seen(broker, lambda topics: line(topics) == "down")
+            cloud.start()
+        seen(broker, lambda topics: topic in topics and "bridges" not in shown(topics, topic))
 
 
 def test_a_removed_colony_leaves_nothing_retained(colony: LiveColony, broker: Mosquitto) -> None:

@@ -66,7 +66,7 @@ class Teller:
                 topic = self._topics.colony_status(colony)
             except ValueError:
                 continue
-            status = self._status(colony, counts, found.ready.get(colony, 0))
+            status = self._status(colony, counts, found)
             if self._told.get(colony) != status:
                 link.publish(self._topics.format(topic), self._sealed(topic, status), retain=True)
                 self._told[colony] = status
@@ -74,14 +74,15 @@ class Teller:
             link.publish(self._topics.format(self._topics.colony_status(colony)), b"", retain=True)
             del self._told[colony]
 
-    def _status(self, colony: str, counts: Statistics, ready: int) -> ColonyStatus:
+    def _status(self, colony: str, counts: Statistics, found: Figures) -> ColonyStatus:
         return ColonyStatus(
             serverid=self._signer.identity,
             colonyname=colony,
-            executorsready=ready,
+            executorsready=found.ready.get(colony, 0),
             executorsapproved=counts.activeexecutors,
             processes={state: getattr(counts, f"{state}processes") for state in _STATES},
             workflows={state: getattr(counts, f"{state}workflows") for state in _STATES},
+            bridges=dict(found.bridges.get(colony, {})),
         )
 
     def _sealed(self, topic: Topic, status: ColonyStatus) -> bytes:
