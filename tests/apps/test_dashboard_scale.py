@@ -70,6 +70,7 @@ def test_ten_thousand_processes_are_paged_filtered_and_found(tmp_path: Path) -> 
         assert browser.problems == []
 
 
+@pytest.mark.long
 def test_a_list_with_more_news_than_can_be_followed_is_read_now_and_then_and_follows_again(tmp_path: Path) -> None:
     with dashboard(tmp_path) as (colony, browser):
         signed_in(colony, browser)
@@ -91,6 +92,7 @@ def test_a_list_with_more_news_than_can_be_followed_is_read_now_and_then_and_fol
         assert browser.problems == []
 
 
+@pytest.mark.long
 def test_long_lists_of_workflows_crons_and_generators_are_paged(tmp_path: Path) -> None:
     with dashboard(tmp_path) as (colony, browser):
         flow = {"colonyname": "lab", "functionspecs": [{**spec(), "nodename": "only"}]}

@@ -31,6 +31,7 @@ def records(cloud: LiveColony, state: State = State.SUCCESS) -> list[Process]:
 
 
 @pytest.mark.parametrize("way", ["mqtt", "http"])
+@pytest.mark.long
 def test_what_ended_while_nobody_looked_is_recorded_once(
     colonies: tuple[LiveColony, HttpColony], tmp_path: Path, way: str
 ) -> None:

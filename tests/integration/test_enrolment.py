@@ -125,6 +125,7 @@ def test_a_token_that_approves_lets_it_start_at_once(lab: LiveColony) -> None:
 
 
 @pytest.mark.parametrize("moment", ["key", "registered", "waiting", "settings"])
+@pytest.mark.long
 def test_killed_in_between_it_goes_on_where_it_was(embedded: LiveColony, moment: str) -> None:
     token = a_token(embedded, "--name", "pi")
     folder = embedded.folder / "device"
@@ -260,6 +261,7 @@ def test_a_device_without_a_clock_enrols(lab: LiveColony) -> None:
 
 
 @needs_cryptography
+@pytest.mark.long
 def test_the_token_pins_the_coordinator_from_the_first_byte(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()

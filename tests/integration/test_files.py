@@ -138,6 +138,7 @@ def test_a_sync_killed_in_the_middle_goes_on_where_it_was(site: Site, tmp_path: 
     play(run())
 
 
+@pytest.mark.long
 def test_the_coordinator_is_killed_again_and_again_while_a_folder_moves(site: Site, tmp_path: Path) -> None:
     files: dict[str, bytes | str] = {f"{number}": some_bytes(2_000_000) for number in range(8)}
     here, there = tree(tmp_path / "here", files), tmp_path / "there"

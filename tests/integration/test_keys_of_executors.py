@@ -117,6 +117,7 @@ def works(device: Device) -> None:
 
 @pytest.mark.parametrize("by", ["start", "rotate-key"])
 @pytest.mark.parametrize("told", [False, True])
+@pytest.mark.long
 def test_a_change_that_a_crash_cut_short_is_finished(device: Device, told: bool, by: str) -> None:
     present = Signer((device.files / "key").read_text().strip())
     following = identity_of(keep_key(device.files / NEXT_FILE))
@@ -134,6 +135,7 @@ def test_a_change_that_a_crash_cut_short_is_finished(device: Device, told: bool,
     assert not (device.files / NEXT_FILE).exists()
 
 
+@pytest.mark.long
 def test_rotate_key_killed_at_any_moment_leaves_a_device_that_works(device: Device) -> None:
     for moment in ("written", "told"):
         before = device.identity

@@ -108,6 +108,7 @@ def verified(site: Site) -> None:
     assert report.ok, report.findings
 
 
+@pytest.mark.long
 def test_two_hundred_nodes_succeed_once_each_though_the_coordinator_is_killed_time_and_again(site: Site) -> None:
     ran, worker = Ran(), executor(site)
 

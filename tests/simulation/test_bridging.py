@@ -46,6 +46,7 @@ def test_the_same_seed_is_the_same_history_of_a_bridged_pair() -> None:
 
 
 @pytest.mark.parametrize("mutant", QUICK, ids=lambda mutant: mutant.__name__)
+@pytest.mark.long
 def test_the_auditor_notices_a_bridge_with(mutant: Callable[[], list[Change]]) -> None:
     assert noticed_within(FEW_SEEDS, mutant)
 
