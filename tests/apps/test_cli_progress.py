@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import pty
+import socket
 import subprocess
 import sys
 import time
@@ -86,20 +87,25 @@ def test_what_cannot_say_how_far_it_is_counts_its_seconds(within_s: float, text:
     assert err.getvalue() == "", "it was over at once"
 
 
-def on_terminal(*words: str) -> tuple[bytes, str, int]:
+def on_terminal(*words: str, **more: str) -> tuple[bytes, str, int]:
     """(what a program writes to stderr, which is a terminal, its stdout, its exit code)."""
     ours, theirs = pty.openpty()
     program = (
         "import sys; from colonies_edge.apps.cli import main, progress\n"
         "progress.Bar.__init__.__kwdefaults__['after_s'] = 0\n"
+        "progress.Waiting.__init__.__kwdefaults__['after_s'] = 0.05\n"
         "sys.exit(main(sys.argv[1:]))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program, *words], env=environment(), stdout=subprocess.PIPE, stderr=theirs
+        [sys.executable, "-c", program, *words], env=environment(**more), stdout=subprocess.PIPE, stderr=theirs
     )
     os.close(theirs)
-    said = os.read(ours, 1 << 16) if done.returncode == 0 else b""
-    os.close(ours)
+    try:
+        said = os.read(ours, 1 << 16)
+    except OSError:  # nothing was said
+        said = b""
+    finally:
+        os.close(ours)
     return said, done.stdout.decode(), done.returncode
 
 
@@ -108,6 +114,15 @@ def test_a_whole_ledger_is_read_to_its_end(command: str, tmp_path: Path) -> None
     write(tmp_path / "data")
     said, _, code = on_terminal(*command.split(), "--data", str(tmp_path / "data"))
     assert code == 0 and b"] 100 %  " in said
+
+
+def test_a_doctor_who_waits_for_an_answer_shows_that_he_does(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"mqtt://127.0.0.1:{silent.getsockname()[1]}"
+        words = ("doctor", "--data", str(tmp_path))
+        said, findings, code = on_terminal(*words, COLONIES_MQTT=url, HOME=str(tmp_path))
+    assert b"s so far" in said and b"Traceback" not in said
+    assert (code, "s so far" in findings) == (3, False)
 
 
 @pytest.mark.parametrize(

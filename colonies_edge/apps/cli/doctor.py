@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -19,6 +20,7 @@ from colonies_edge.apps.cli.doctor_finding import (
     show_findings,
 )
 from colonies_edge.apps.cli.exits import FAILED, NO_CONNECTION, SUCCESS
+from colonies_edge.apps.cli.progress import Waiting
 from colonies_edge.apps.cli.session import Session
 from colonies_edge.apps.cli.table import Column
 from colonies_edge.apps.config import VARIABLES
@@ -59,12 +61,18 @@ async def examine(session: Session) -> int:
 async def _all(session: Session) -> AsyncIterator[Finding]:
     answered = False
     for module, name in CHECKS:
-        async for finding in _check(module, name)(session):
+        for finding in await _found(session, module, name):
             answered = answered or (finding.about == COORDINATOR and finding.verdict == OK)
             yield finding
     for module, name in TALKING if answered else ():
-        async for finding in _check(module, name)(session):
+        for finding in await _found(session, module, name):
             yield finding
+
+
+async def _found(session: Session, module: str, name: str) -> list[Finding]:
+    """What one check says; a terminal sees that it lasts. The check of the data shows by itself how far it is."""
+    with contextlib.nullcontext() if name == "data" else Waiting(session.console):
+        return [finding async for finding in _check(module, name)(session)]
 
 
 def _check(module: str, name: str) -> Check:
