@@ -68,7 +68,7 @@ class Wire:
     async def _ask_unsigned(self, message: dict[str, Any]) -> tuple[int, Any]:
         """What must be signed, without a signature: no client of ours would send it."""
         party, topics = self._signers["server"], Topics()
-        link = self._endpoint.link(party, PartyClock())
+        link = self._endpoint.link(lambda: party, PartyClock())
         await link.open()
         try:
             where = {"colony": NO_COLONY, "party": party.identity, "conn": link.conn}
