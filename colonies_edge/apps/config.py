@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from colonies_edge.apps.passphrase import credential
+from colonies_edge.client.whole_file import write_whole
 from colonies_edge.protocol.errors import UsageError
 
 if TYPE_CHECKING:
@@ -209,10 +210,4 @@ def write_devenv(path: Path, values: Mapping[str, str]) -> None:
     lines = ["# Written by colonies-edge. Source it to give other tools the same settings. It holds private keys."]
     lines += [f"export {name}={shlex.quote(value)}" for name, value in values.items() if value]
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f"{path.name}.new")
-    beside.unlink(missing_ok=True)  # one left behind by a crash may have another mode
-    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write("\n".join(lines) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(beside, path)
+    write_whole(path, ("\n".join(lines) + "\n").encode())

@@ -1,9 +1,9 @@
 """Private keys in files: made once, readable by their owner only, under a passphrase where there is one."""
 
-import os
 from pathlib import Path
 
 from colonies_edge.apps import passphrase
+from colonies_edge.client.whole_file import write_whole
 from colonies_edge.crypto.identity import InvalidKey, Signer, new_private_key
 from colonies_edge.protocol.errors import UsageError
 from colonies_edge.transports.system import entropy
@@ -47,13 +47,7 @@ def write_key(path: Path, key: str, words: str) -> None:
             text = seal_key(key, words)
         except UsageError as error:
             raise UsageError(_about(path, error)) from None
-    # Beside and renamed: a power cut must not leave an empty file that looks like a key.
-    beside = path.with_name(path.name + ".new")
-    with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
-        file.write(text + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(beside, path)
+    write_whole(path, f"{text}\n".encode("ascii"))  # a power cut must not leave an empty file that looks like a key
 
 
 def is_sealed(path: Path) -> bool:

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from colonies_edge.apps.certificates import (
@@ -19,6 +20,7 @@ from colonies_edge.apps.certificates import (
     new_server_certificate,
     read_facts,
 )
+from colonies_edge.client.whole_file import write_whole
 from colonies_edge.protocol.errors import UsageError
 
 _log = logging.getLogger(__name__)
@@ -129,15 +131,11 @@ class TlsFolder:
         """The key first: a certificate without its key serves nobody, and who reads in between keeps the pair from
         before. As root, the files belong to whoever owns the folder: a service user must be able to read them."""
         for path, data, mode in ((key, made.key, 0o600), (certificate, made.certificate, 0o644)):
-            beside = path.with_name(f"{path.name}.new")
-            beside.unlink(missing_ok=True)
-            with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.chmod(mode)
-            self._give_to_owner(beside)
-            os.replace(beside, path)
+            write_whole(path, data, prepare=partial(self._hand_over, mode=mode))
+
+    def _hand_over(self, path: Path, mode: int) -> None:
+        path.chmod(mode)
+        self._give_to_owner(path)
 
     def _give_to_owner(self, path: Path) -> None:
         owner = self.path.stat()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import os
 import platform
 import re
 import ssl
@@ -20,6 +19,7 @@ from colonies_edge.apps.executor.membership import LOOK_FIRST_S, LOOK_MAX_S, cap
 from colonies_edge.apps.executor.settings import KEY_FILE, executor_folder
 from colonies_edge.apps.keys import keep_key
 from colonies_edge.client.client import AsyncClient, Endpoint
+from colonies_edge.client.whole_file import write_whole
 from colonies_edge.crypto.identity import Signer
 from colonies_edge.protocol.enrolment import ANY, Token, authority_in, read_token
 from colonies_edge.protocol.errors import BadRequest, Forbidden, NoConnection, UsageError
@@ -190,9 +190,4 @@ def _machine() -> str:
 
 def _write_authority(path: Path, der: bytes) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    beside = path.with_name(f"{path.name}.new")
-    with open(beside, "w", encoding="ascii") as file:
-        file.write(ssl.DER_cert_to_PEM_cert(der))
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(beside, path)
+    write_whole(path, ssl.DER_cert_to_PEM_cert(der).encode("ascii"), mode=0o666)

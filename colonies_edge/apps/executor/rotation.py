@@ -13,6 +13,7 @@ from pathlib import Path
 from colonies_edge.apps.executor.settings import KEY_FILE
 from colonies_edge.apps.keys import keep_key
 from colonies_edge.client.client import AsyncClient
+from colonies_edge.client.whole_file import sync_folder
 from colonies_edge.crypto.identity import Signer
 from colonies_edge.protocol.errors import ColoniesError, Forbidden, NoConnection
 from colonies_edge.protocol.limits import TRY_FIRST_S, TRY_MAX_S
@@ -43,11 +44,7 @@ class Keys:
     def adopt(self) -> None:
         """The coordinator knows the next one: it is the key from now on."""
         os.replace(self.folder / NEXT_FILE, self.folder / KEY_FILE)
-        folder = os.open(self.folder, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(self.folder)
 
 
 async def settle(keys: Keys, present: Signer, connect: Connect) -> Signer:

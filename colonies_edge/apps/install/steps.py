@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from colonies_edge.client.whole_file import sync_folder, write_whole
+
 
 class Step(Protocol):
     """One change. `needed` is asked before anything was done."""
@@ -139,16 +141,11 @@ class WriteFile:
 
     def do(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        beside = self.path.with_name(f"{self.path.name}.new")
-        beside.unlink(missing_ok=True)
-        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(self.data)
-            file.flush()
-            os.fsync(file.fileno())
-        self.owner.take(beside)
-        beside.chmod(self.mode)
-        os.replace(beside, self.path)
-        sync_folder(self.path.parent)
+        write_whole(self.path, self.data, prepare=self._hand_over)
+
+    def _hand_over(self, path: Path) -> None:
+        self.owner.take(path)
+        path.chmod(self.mode)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,11 +207,3 @@ def run(words: Sequence[str]) -> str:
         said = " ".join((done.stderr or done.stdout).split())
         raise StepFailed(f"`{' '.join(words)}` failed: {said or f'exit code {done.returncode}'}")
     return done.stdout
-
-
-def sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
