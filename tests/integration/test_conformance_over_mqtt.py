@@ -18,7 +18,7 @@ from colonies_edge.protocol.errors import ColoniesError, NoConnection
 from colonies_edge.protocol.messages import MESSAGES
 from colonies_edge.protocol.topics import NO_COLONY, REPLY, REQUEST, Topic, Topics
 from colonies_edge.transports.ports import NotAdmitted
-from colonies_edge.transports.system import PartyClock
+from colonies_edge.transports.system import PartyClock, new_msgid
 from tests.support.brokers import Mosquitto
 from tests.support.scenarios import Scenario, play, scenarios
 from tests.support.site import Site
@@ -85,18 +85,24 @@ class Wire:
 
     async def _ask(self, key: str, message: dict[str, Any]) -> tuple[int, Any]:
         try:
-            client = await self._client(key)
-            try:
-                reply = await client.call(message, timeout_s=CUT_OFF_S)
-            except NoConnection:  # cut off with its place, perhaps: a new one is let in or turned away
-                await self._clients.pop(key).close()
-                reply = await (await self._client(key)).call(message, timeout_s=PATIENCE_S)
+            reply = await asyncio.wait_for(self._reply(key, message, new_msgid()), PATIENCE_S)
             self._changes += not message["msgtype"].startswith("get")
             return 200, reply
         except ColoniesError as refusal:
             return refusal.status, refusal.body()
         except NotAdmitted as refusal:
             return 403, {"status": 403, "message": str(refusal)}
+
+    async def _reply(self, key: str, message: dict[str, Any], msgid: str) -> Any:
+        """Who loses his place is cut off. Then a new connection for the same call: it is let in, or turned away."""
+        while True:
+            try:
+                return await (await self._client(key)).call(message, timeout_s=CUT_OFF_S, msgid=msgid)
+            except NotAdmitted:
+                raise
+            except NoConnection:
+                if key in self._clients:
+                    await self._clients.pop(key).close()
 
     async def _client(self, key: str) -> AsyncClient:
         if key not in self._clients:
