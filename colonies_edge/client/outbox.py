@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import zlib
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from colonies_edge.client.folder_lock import FolderLock
-from colonies_edge.protocol.codec import dump_json, parse_json
-from colonies_edge.protocol.errors import BadRequest
+from colonies_edge.client.line_file import LineFile, line_of
 
 FILE = "outbox.jsonl"
 LOCK = "outbox.lock"
@@ -41,12 +39,7 @@ class Entry:
 
     def line(self) -> bytes:
         """Raises BadRequest when the message is not JSON."""
-        return _line({"put": [self.processid, self.attempt, self.msgid, self.message]})
-
-
-def _line(value: Any) -> bytes:
-    text = dump_json(value).encode("utf-8", "replace")
-    return b"%08x %s\n" % (zlib.crc32(text), text)
+        return line_of({"put": [self.processid, self.attempt, self.msgid, self.message]})
 
 
 class Outbox:
@@ -55,8 +48,6 @@ class Outbox:
     def __init__(self, folder: Path) -> None:
         """Raises FolderBusy when another process has it."""
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.notes: list[str] = []  # what was wrong with the file, for the log
-        self._path = folder / FILE
         self._lock = FolderLock(folder / LOCK)
         self._entries: dict[Key, Entry] = {}
         self._due = bytearray()  # lines not yet written
@@ -66,11 +57,10 @@ class Outbox:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="outbox")
         self._rewrite = False  # the file is not what memory says: write it anew at the next occasion
         self._closed = False
-        self._file = -1
-        self._size = self._lines = 0
+        self._file = LineFile(folder / FILE)
         try:
-            self._load()
-            self._replace(self._snapshot())
+            self.notes = self._file.read(self._take)  # what was wrong with the file, for the log
+            self._file.replace(self._snapshot())
         except BaseException:
             self._lock.release()
             raise
@@ -107,7 +97,7 @@ class Outbox:
         """The signed reply came."""
         if self._entries.pop(key, None) is None or self._closed:
             return
-        self._due += _line({"done": list(key)})
+        self._due += line_of({"done": list(key)})
         if self._later is None and self._writer is None:
             self._later = asyncio.get_running_loop().call_later(FORGET_LATENCY_S, self._start_writing)
 
@@ -129,7 +119,7 @@ class Outbox:
         if self._later is not None:
             self._later.cancel()
         self._thread.shutdown()
-        os.close(self._file)
+        self._file.close()
         self._lock.release()
 
     # -- writing, in a thread of its own: an SD card may need a second for a sync
@@ -148,10 +138,12 @@ class Outbox:
                 data, self._due = bytes(self._due), bytearray()
                 waiting, self._waiting = self._waiting, []
                 try:
-                    if self._rewrite or self._size > max(COMPACT_BYTES_MIN, 4 * self._live_bytes()):
-                        await loop.run_in_executor(self._thread, self._replace, self._snapshot())
+                    if self._rewrite or self._file.size > max(COMPACT_BYTES_MIN, 4 * self._live_bytes()):
+                        await loop.run_in_executor(self._thread, self._file.replace, self._snapshot())
+                        self._rewrite = False
                     else:
-                        await loop.run_in_executor(self._thread, self._append, data, bool(waiting))
+                        append = partial(self._file.append, data, sync=bool(waiting))
+                        await loop.run_in_executor(self._thread, append)
                 except OSError as error:
                     self._rewrite = True
                     _settle(waiting, error)
@@ -162,62 +154,22 @@ class Outbox:
 
     def _live_bytes(self) -> int:
         """An estimate is enough: how much of the file is needed, if entries are as long as lines are on average."""
-        return self._size * len(self._entries) // max(1, self._lines)
+        return self._file.size * len(self._entries) // max(1, self._file.lines)
 
     def _snapshot(self) -> bytes:
         return b"".join(entry.line() for entry in self._entries.values())
 
-    def _append(self, data: bytes, sync: bool) -> None:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(self._file, view) :]
-        self._size += len(data)
-        self._lines += data.count(b"\n")
-        if sync:
-            os.fdatasync(self._file)
-
-    def _replace(self, data: bytes) -> None:
-        """Beside, synced, renamed: at every moment the old file or the new one is there in full."""
-        beside = self._path.with_suffix(".new")
-        file = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        old, self._file = self._file, file
-        if old >= 0:
-            os.close(old)
-        self._size = self._lines = 0
-        self._append(data, True)
-        os.replace(beside, self._path)
-        _sync_folder(self._path.parent)
-        self._rewrite = False
-
     # -- reading, once
 
-    def _load(self) -> None:
-        try:
-            lines = self._path.read_bytes().split(b"\n")
-        except FileNotFoundError:
-            return
-        torn = lines.pop()  # what follows the last line end
-        for number, line in enumerate(lines, 1):
-            if line and not self._read(line):
-                self.notes.append(f"{self._path}, line {number} is damaged and was left out")
-        if torn and not self._read(torn):
-            self.notes.append(f"{self._path} ends in a line that was not written in full; it was left out")
-
-    def _read(self, line: bytes) -> bool:
-        text = line[9:]
-        if line[:9] != b"%08x " % zlib.crc32(text):
-            return False
-        try:
-            match parse_json(text):
-                case {"put": [str(processid), int(attempt), str(msgid), dict(message)]}:
-                    entry = Entry(processid=processid, attempt=attempt, msgid=msgid, message=message)
-                    self._entries[entry.key] = entry
-                case {"done": [str(processid), int(attempt)]}:
-                    self._entries.pop((processid, attempt), None)
-                case _:
-                    return False
-        except BadRequest:
-            return False
+    def _take(self, value: Any) -> bool:
+        match value:
+            case {"put": [str(processid), int(attempt), str(msgid), dict(message)]}:
+                entry = Entry(processid=processid, attempt=attempt, msgid=msgid, message=message)
+                self._entries[entry.key] = entry
+            case {"done": [str(processid), int(attempt)]}:
+                self._entries.pop((processid, attempt), None)
+            case _:
+                return False
         return True
 
 
@@ -229,11 +181,3 @@ def _settle(waiting: Iterable[asyncio.Future[None]], error: OSError | None) -> N
             future.set_result(None)
         else:
             future.set_exception(error)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -129,7 +129,7 @@ def test_a_disk_that_refuses_ends_the_bridge_before_anything_is_said(tmp_path: P
     async def run() -> None:
         store, table = Store(tmp_path), Table()
         full = os.open("/dev/full", os.O_WRONLY)
-        os.dup2(full, store._file)
+        os.dup2(full, store._file.descriptor)
         os.close(full)
         store.put(table.take(ITEM))
         with pytest.raises(StoreBroken, match="No space left"):

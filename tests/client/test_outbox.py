@@ -179,7 +179,7 @@ def test_a_disk_that_refuses_is_reported_and_the_result_written_later(tmp_path: 
         outbox = Outbox(tmp_path)
         await outbox.keep(entry(1))
         full = os.open("/dev/full", os.O_WRONLY)
-        os.dup2(full, outbox._file)
+        os.dup2(full, outbox._file.descriptor)
         os.close(full)
         with pytest.raises(OSError, match="No space left"):
             await outbox.keep(entry(2))

@@ -126,11 +126,11 @@ class Machine:
             if chance < 0.4:
                 act()
             elif chance < 0.7 and store._due:
-                line = b"".join(store._due)
-                os.write(store._file, line[: self._rng.randrange(len(line))])
+                line = bytes(store._due)
+                os.write(store._file.descriptor, line[: self._rng.randrange(len(line))])
         self._writing.clear()
         store._closed = True
-        os.close(store._file)
+        store._file.close()
         store._lock.release()
 
     # -- life and death
