@@ -23,6 +23,7 @@ from colonies_edge.crypto.identity import Signer
 from colonies_edge.transports import system
 from tests.simulation.bridging_caller import SimulatedCaller
 from tests.simulation.bridging_people import Site
+from tests.simulation.events import in_order
 from tests.simulation.loop import BASE_NS, Loop, Task
 from tests.simulation.mutants import Change
 from tests.simulation.party import COLONY
@@ -174,7 +175,7 @@ class Machine:
                 for site in self._sites.values():
                     for caller in tuple(site.callers):
                         caller.end(self._rng.choice((0.0, 30.0)))
-                await end_tasks(asyncio.all_tasks() - before)
+                await end_tasks(in_order(asyncio.all_tasks() - before))
                 self._writing.clear()
             await asyncio.sleep(self._away_s)
 

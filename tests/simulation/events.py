@@ -39,6 +39,11 @@ class OrderedFuture(asyncio.Future[Any]):
         return self.number
 
 
+def in_order(tasks: set[asyncio.Task[Any]]) -> list[asyncio.Task[Any]]:
+    """As they began. The set of all tasks has those of other loops in it, and keeps no order of its own."""
+    return sorted(tasks, key=hash)
+
+
 class _Selector(selectors.BaseSelector):
     """Waits for nothing real: the pause until the next timer is the time in which the simulated things happen."""
 
@@ -97,7 +102,7 @@ class Events(asyncio.SelectorEventLoop):
         """Whatever still runs is ended, and nobody hears of it."""
         self._simulated_selector.stopped = True
         self.set_exception_handler(lambda loop, context: None)
-        left = asyncio.all_tasks(self)
+        left = in_order(asyncio.all_tasks(self))
         for task in left:
             task.cancel()
         if left:
