@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from colonies_edge.apps.bridge.carrier import Carrier
 from colonies_edge.apps.bridge.down import DownDesk
 from colonies_edge.apps.bridge.holding import RECENT_MAX, Holding
 from colonies_edge.apps.bridge.items import Event, Item, Kind, Stage, Verdict, after
 from colonies_edge.apps.bridge.origins import ORIGIN, Origin
 from colonies_edge.apps.bridge.settings import Down, Up
+from colonies_edge.apps.bridge.store import Store
 from colonies_edge.apps.bridge.up import UpDesk
 from colonies_edge.protocol.codec import encode
 from colonies_edge.protocol.model import FunctionSpec, Process
@@ -75,6 +78,31 @@ def test_what_is_kept_takes_no_room_or_a_full_bridge_would_never_ask_for_it_agai
     items = [Item(key=str(n), kind=Kind.DOWN, rule="gpu", source="b" * 64, stage=s) for n, s in enumerate(stages)]
     desk._carrier.table = items
     assert desk._room() == Down(cloud="gpu").waiting - 1
+
+
+def test_whoever_has_no_room_hears_that_an_item_is_kept(tmp_path: Path) -> None:
+    closes = []
+
+    async def close(item: Item) -> Any:
+        closes.append(item.key)
+        return Event.REFUSED, {}
+
+    async def linger(item: Item) -> Any:
+        await asyncio.Event().wait()
+
+    async def run() -> None:
+        carrier = Carrier(Store(tmp_path), 100, lambda item, error: None)
+        hands: Any = SimpleNamespace(look_up=None, submit=None, watch=None, close=close, linger=linger, cancel=None)
+        carrier.start({(Kind.DOWN, "gpu"): hands})
+        ended = Item(key="k", kind=Kind.DOWN, rule="gpu", source="b" * 64, stage=Stage.ENDED, verdict=Verdict(ok=True))
+        carrier.take(ended)
+        await asyncio.wait_for(carrier.changed.wait(), 30)
+        kept = carrier.table.get("k")
+        assert kept is not None and (kept.stage, closes) == (Stage.KEPT, ["k"])
+        await carrier.close()
+        await carrier.store.close()
+
+    asyncio.run(run())
 
 
 def holding_of(taken: list[int]) -> Holding:

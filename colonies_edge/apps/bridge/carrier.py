@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from colonies_edge.apps.bridge.items import Action, Event, Item, Kind
+from colonies_edge.apps.bridge.items import Action, Event, Item, Kind, Stage
 from colonies_edge.apps.bridge.pace import Pace
 from colonies_edge.apps.bridge.store import Store, StoreBroken
 from colonies_edge.apps.bridge.table import Table, Write
@@ -53,7 +53,7 @@ class Carrier:
         self.store = store
         self.table = Table(store.items())
         self._hands: dict[tuple[Kind, str], Hands] = {}
-        self.changed = asyncio.Event()  # an item came or went
+        self.changed = asyncio.Event()  # an item came, went, or is kept until its source asks again
         self.delivered = 0  # items that came to their end since the start
         self._paces = {kind: Pace(rate) for kind in Kind}
         self._on_trouble = on_trouble
@@ -97,10 +97,12 @@ class Carrier:
         if key in self._told:
             self._told[key].set()
         self._drive(key)
-        self._change()
 
-    def _write(self, writes: Iterable[Write]) -> None:
+    def _write(self, writes: Sequence[Write]) -> None:
+        """Every change of an item comes by here. Whoever counts those on their way hears of those that make room."""
         self.store.put(writes)
+        if any(write.fields is None or write.fields.get("stage") == Stage.KEPT for write in writes):
+            self._change()
 
     def _change(self) -> None:
         self.changed.set()
