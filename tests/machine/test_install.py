@@ -261,6 +261,7 @@ def test_the_key_of_an_enrolled_executor_becomes_the_services(machine: Machine) 
 
 
 BRIDGE_TOML = """
+name = "site-7"
 [edge]
 url = "mqtt://127.0.0.1:1883"
 colony = "home"
