@@ -101,6 +101,74 @@ def test_a_dry_run_shows_what_a_real_run_does_and_does_nothing(
     assert installer.steps(*words) == [], "a second time there is nothing to do"
 
 
+BRIDGE = """
+name = "site-7"
+[cloud]
+url = "https://colonies.example.org"
+colony = "company"
+ca = "certs/cloud.pem"
+[[down]]
+cloud = "inspection"
+workflow = "inspect.json"
+[[down]]
+cloud = "other"
+edge = "camera"
+"""
+
+
+@pytest.fixture
+def bridge(tmp_path: Path) -> Path:
+    (tmp_path / "certs").mkdir()
+    (tmp_path / "certs/cloud.pem").write_text("an authority")
+    (tmp_path / "inspect.json").write_text(
+        '[{"nodename": "n", "funcname": "f", "conditions": {"executortype": "camera"}}]'
+    )
+    path = tmp_path / "site-7.toml"
+    path.write_text(BRIDGE)
+    return path
+
+
+def test_a_bridge_takes_the_files_that_its_configuration_names_and_the_edge_of_this_folder(
+    installer: Installer, image: Path, bridge: Path
+) -> None:
+    words = ("install", "bridge", "--config", str(bridge), "--mqtt", "mqtt://pi.local", "--colonyname", "home")
+    installer.run(*words)
+    settings = image / "etc/colonies-edge"
+    assert files(settings) == {
+        "bridge.env": "640",
+        "bridge/bridge.toml": "640",
+        "bridge/certs/cloud.pem": "640",
+        "bridge/inspect.json": "640",
+    }
+    assert read_settings(settings / "bridge.env") == {
+        "COLONIES_EDGE_OPTIONS": "--config /etc/colonies-edge/bridge/bridge.toml",
+        "COLONIES_MQTT": "mqtt://pi.local",
+        "COLONIES_COLONY_NAME": "home",
+    }
+    assert installer.steps(*words) == []
+    installer.run("uninstall", "bridge", "--purge", "--yes")
+    assert files(image) == {}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('name = "site-7"', "", "name is missing"),
+        ("certs/cloud.pem", "/home/me/cloud.pem", "a service cannot see"),
+        ("certs/cloud.pem", "../cloud.pem", "a service cannot see"),
+        ("certs/cloud.pem", "certs/none.pem", "No such file"),
+        ('name = "site-7"', 'name = "site-7"\nfolder = "state"', "/var/lib/colonies-edge/bridge"),
+    ],
+)
+def test_what_would_not_start_as_a_bridge_changes_nothing(
+    installer: Installer, image: Path, bridge: Path, old: str, new: str, said: str
+) -> None:
+    bridge.write_text(BRIDGE.replace(old, new))
+    words = ("install", "bridge", "--config", str(bridge), "--mqtt", "mqtt://pi.local", "--colonyname", "home")
+    assert said in installer.run(*words, code=2)
+    assert files(image) == {}
+
+
 def test_a_unit_is_what_systemd_understands_and_lets_little_through(installer: Installer, image: Path) -> None:
     if ANALYZE is None:
         pytest.skip("systemd-analyze is missing; install it with: apt-get install systemd")

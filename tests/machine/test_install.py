@@ -280,12 +280,15 @@ def test_a_bridge_is_a_service_too_and_waits_for_the_other_side(site: Machine) -
         state = site.show(BRIDGE, "ActiveState", "StatusText", "User", "NRestarts")
         assert (state["ActiveState"], state["User"], state["NRestarts"]) == ("active", "colonies-edge-bridge", "0")
         assert "home at mqtt://127.0.0.1:1883 and away at http://127.0.0.1:9" in state["StatusText"]
-        assert site.run("stat", "-c", "%a %G", "/etc/colonies-edge/bridge.toml").stdout == "640 colonies-edge-bridge\n"
+        assert (
+            site.run("stat", "-c", "%a %G", "/etc/colonies-edge/bridge/bridge.toml").stdout
+            == "640 colonies-edge-bridge\n"
+        )
         assert site.json("colonies-edge", "install", "bridge", "--config", "/tmp/bridge.toml", "--json")["steps"] == []
         site.run("systemd-analyze", "verify", f"/etc/systemd/system/{BRIDGE}")
     finally:
         site.run("colonies-edge", "uninstall", "bridge", "--purge", "--yes")
-    assert not site.path("/etc/colonies-edge/bridge.toml").exists()
+    assert not site.path("/etc/colonies-edge/bridge/bridge.toml").exists()
 
 
 def test_without_a_service_manager_everything_is_in_place_and_the_rest_is_told(machine: Machine) -> None:

@@ -107,6 +107,7 @@ class BridgeSettings:
 
     name: str
     folder: Path
+    folder_said: bool = False  # or where a bridge has it without being told
     edge: SideSettings
     cloud: SideSettings
     rate: int = BRIDGE_RATE
@@ -114,6 +115,7 @@ class BridgeSettings:
     up: tuple[Up, ...] = ()
     history: tuple[History, ...] = ()
     files: tuple[Files, ...] = ()
+    beside: tuple[str, ...] = ()  # files that it names, as they are written there
 
 
 def read_settings(
@@ -137,6 +139,7 @@ class _Reader:
     def __init__(self, path: Path, environ: Mapping[str, str]) -> None:
         self._path = path
         self._environ = environ
+        self._named: list[str] = []
 
     def settings(self, values: dict[str, Any], edge: Mapping[str, str], data_dir: Path) -> BridgeSettings:
         top = _Table(self._path, "", values)
@@ -144,6 +147,7 @@ class _Reader:
         settings = BridgeSettings(
             name=name,
             folder=self._path.parent / folder if folder else data_dir / "bridges" / name,
+            folder_said=bool(folder),
             rate=top.number("rate", BRIDGE_RATE, RATE_MAX),
             edge=self._side(top.table("edge"), EDGE, edge),
             cloud=self._side(top.table("cloud"), CLOUD, {}),
@@ -151,6 +155,7 @@ class _Reader:
             up=top.many("up", _up),
             history=top.many("history", _history),
             files=top.many("files", _files),
+            beside=tuple(self._named),  # last: whoever reads a table above adds to it
         )
         top.done()
         _check(self._path, settings)
@@ -168,7 +173,7 @@ class _Reader:
             owner = Signer(key) if key else None
         except InvalidKey as error:
             raise table.wrong("colony_prvkey", f"or {variable}: {error}; a private key is 64 hex digits") from None
-        ca = table.text("ca", otherwise.get("ca", ""))
+        ca = self._file(table, "ca") or otherwise.get("ca", "")
         settings = SideSettings(
             url=url,
             colony=table.text("colony", otherwise.get("colony", "")),
@@ -184,7 +189,7 @@ class _Reader:
         return settings
 
     def _down(self, table: _Table) -> Down:
-        file, edge = table.text("workflow"), table.text("edge")
+        file, edge = self._file(table, "workflow"), table.text("edge")
         if bool(edge) == bool(file):
             raise table.wrong("edge", "or workflow has to be there, one of them: who does the work at the edge")
         return Down(
@@ -193,6 +198,11 @@ class _Reader:
             workflow=self._template(table, self._path.parent / file) if file else (),
             waiting=table.number("waiting", BRIDGE_WAITING, BRIDGE_WAITING_MAX),
         )
+
+    def _file(self, table: _Table, key: str) -> str:
+        name = table.text(key)
+        self._named += [name] if name else []
+        return name
 
     def _template(self, table: _Table, file: Path) -> tuple[FunctionSpec, ...]:
         try:

@@ -25,7 +25,7 @@ async def start(session: Session) -> int:
     from colonies_edge.apps.cli.services import manager, until_told
     from colonies_edge.client.tasks import end_tasks
 
-    settings = _settings(session)
+    settings = settings_of(session)
     notifier = manager()
     watching = asyncio.ensure_future(notifier.watch())
     try:
@@ -36,7 +36,7 @@ async def start(session: Session) -> int:
     return SUCCESS
 
 
-def _settings(session: Session) -> BridgeSettings:
+def settings_of(session: Session) -> BridgeSettings:
     """The folder's own colony serves for what `[edge]` leaves out."""
     from colonies_edge.apps.bridge.settings import read_settings
 
@@ -94,7 +94,7 @@ def status(session: Session) -> int:
     """From the file that the bridge writes: works while the coordinator is away."""
     from colonies_edge.apps.bridge.status import read_status, running
 
-    folder = _settings(session).folder
+    folder = settings_of(session).folder
     try:
         value = read_status(folder)
     except ValueError as error:

@@ -74,12 +74,16 @@ def executor(session: Session) -> int:
 
 
 def bridge(session: Session) -> int:
+    from colonies_edge.apps.cli.bridge import settings_of
+    from colonies_edge.apps.install.bridge_files import CONFIG, bridge_files
     from colonies_edge.apps.install.layout import SETTINGS
 
-    path = Path(session.args.config)
-    name = f"bridge{path.suffix}"
-    configs = {name: path.read_bytes()}
-    return _install(session, "bridge", {}, options=f"--config {SETTINGS}/{name}", configs=configs)
+    settings = _given(session, "mqtt", "topic_root", "serverid", "colonyname")
+    files = {
+        **_certificates(session, "bridge", settings),
+        **bridge_files(Path(session.args.config), settings_of(session)),
+    }
+    return _install(session, "bridge", settings, options=f"--config {SETTINGS}/{CONFIG}", configs=files)
 
 
 def _given(session: Session, *names: str) -> dict[str, str]:
@@ -281,7 +285,10 @@ GROUP = Group(
             "bridge",
             "the bridge to another Colonies server",
             bridge,
-            flag("--config", required=True, metavar="FILE", help="its configuration, which is copied"),
+            flag(
+                "--config", required=True, metavar="FILE", help="its configuration, copied with the files that it names"
+            ),
+            settings=("mqtt", "mqtt_ca", "topic_root", "serverid", "colonyname"),
         ),
     ),
 )

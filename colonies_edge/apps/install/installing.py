@@ -138,10 +138,10 @@ def _settings_steps(wish: Wish) -> list[Step]:
     owner = Owner("root", role.user) if layout.live else Owner()
     path = layout.settings(role.name)
     text = path.read_text(encoding="utf-8") if path.exists() else _SETTINGS_HEAD.format(role=role.name)
-    steps: list[Step] = [
-        WriteFile(path=layout.at(f"{SETTINGS}/{name}"), data=data, what="the configuration", mode=0o640, owner=owner)
-        for name, data in wish.configs.items()
-    ]
+    steps: list[Step] = []
+    for name, data in wish.configs.items():
+        file = layout.at(f"{SETTINGS}/{name}")
+        steps.append(WriteFile(path=file, data=data, what="the configuration", mode=0o640, owner=owner))
     data = merged(text, wish.settings).encode()
     steps.append(WriteFile(path=path, data=data, what="the settings", mode=0o640, owner=owner))
     return steps
@@ -195,8 +195,9 @@ def _purge(layout: Layout, roles: Sequence[Role], left: Sequence[Role]) -> list[
 
 
 def _settings_files(layout: Layout, role: Role) -> list[Path]:
-    """The variables, and what was copied beside them under the role's name."""
-    return sorted(layout.at(SETTINGS).glob(f"{role.name}.*"))
+    """The variables, and what was copied beside them under the role's name: files and a folder."""
+    settings = layout.at(SETTINGS)
+    return sorted([*settings.glob(f"{role.name}.*"), *settings.glob(role.name)])
 
 
 def _needed(steps: Sequence[Step]) -> list[Step]:
