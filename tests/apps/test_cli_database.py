@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import stat
 from pathlib import Path
 
@@ -17,11 +16,7 @@ KEY = "fcc79953d8a751bf41db661592dc34d30004b1a651ffa0725b03ac227641499d"
 
 @pytest.fixture
 def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shell:
-    monkeypatch.chdir(tmp_path)
-    for name in list(os.environ):
-        if name.startswith("COLONIES_"):
-            monkeypatch.delenv(name)
-    return Shell(capsys)
+    return Shell.in_folder(tmp_path, capsys, monkeypatch)
 
 
 def first_line(folder: Path, *words: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -51,11 +50,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 @pytest.fixture
 def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shell:
-    monkeypatch.chdir(tmp_path)
-    for name in list(os.environ):
-        if name.startswith("COLONIES_"):
-            monkeypatch.delenv(name)
-    return Shell(capsys)
+    return Shell.in_folder(tmp_path, capsys, monkeypatch)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])

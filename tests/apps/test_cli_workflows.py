@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,11 +22,7 @@ def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
 
 @pytest.fixture
 def shell(dev: Dev, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shell:
-    monkeypatch.chdir(dev.folder)
-    for name in list(os.environ):
-        if name.startswith("COLONIES_"):
-            monkeypatch.delenv(name)
-    return Shell(capsys)
+    return Shell.in_folder(dev.folder, capsys, monkeypatch)
 
 
 def node(name: str, *after: str, kind: str = "wf", **fields: Any) -> dict[str, Any]:

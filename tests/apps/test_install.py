@@ -20,6 +20,7 @@ from colonies_edge.apps.install.managers import systemd_runs
 from colonies_edge.apps.install.roles import ROLES
 from colonies_edge.apps.install.settings_file import merged, read_settings
 from colonies_edge.protocol.errors import UsageError
+from tests.support.colony import unset_settings
 
 ANALYZE = shutil.which("systemd-analyze")
 
@@ -338,8 +339,7 @@ def test_an_executor_that_was_enrolled_in_this_folder_goes_on_as_a_service(
     installer: Installer, image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in [name for name in os.environ if name.startswith("COLONIES_")]:
-        monkeypatch.delenv(name)
+    unset_settings(monkeypatch)
     key, ca = "12" * 32, Path(".colonies-edge/coordinator-ca.crt")
     folder = Path(".colonies-edge/executors/home.camera-7")
     folder.mkdir(parents=True)

@@ -21,7 +21,7 @@ from colonies_edge.crypto.identity import identity_of
 from colonies_edge.protocol.errors import UsageError
 from colonies_edge.protocol.model import FunctionSpec
 from tests.support.certificates import needs_cryptography
-from tests.support.colony import environment
+from tests.support.colony import environment, unset_settings
 from tests.support.live_colony import ROOT
 
 KEY = "ba949fa134981372d6da62b6a56f336ab4d843b22c02a4257dcf7d0d73097514"
@@ -31,9 +31,8 @@ pytestmark = needs_cryptography
 
 @pytest.fixture(autouse=True)
 def nothing_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in list(os.environ):
-        if name.startswith("COLONIES_") or name == passphrase.CREDENTIALS_VARIABLE:
-            monkeypatch.delenv(name)
+    unset_settings(monkeypatch)
+    monkeypatch.delenv(passphrase.CREDENTIALS_VARIABLE, raising=False)
     monkeypatch.setattr(passphrase, "_asked", [])
 
 

@@ -23,6 +23,12 @@ def environment(**variables: str) -> dict[str, str]:
     return {**clean, "PYTHONPATH": str(REPOSITORY), "PYTHONUNBUFFERED": "1", **variables}
 
 
+def unset_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same for this very process."""
+    for name in [name for name in os.environ if name.startswith(("COLONIES_", "AWS_S3_"))]:
+        monkeypatch.delenv(name)
+
+
 class Dev:
     """A `colonies-edge dev` in a folder of its own; without HTTP unless `words` name a port for it."""
 
@@ -54,6 +60,13 @@ class Shell:
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
         self._capsys = capsys
         self.err = ""
+
+    @classmethod
+    def in_folder(cls, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shell:
+        """As it is in a new terminal that was opened there."""
+        monkeypatch.chdir(folder)
+        unset_settings(monkeypatch)
+        return cls(capsys)
 
     def run(self, *words: str, code: int = 0) -> str:
         found = main(words)

@@ -12,7 +12,6 @@ from typing import TypeAlias
 
 from colonies_edge.apps.cli.doctor_finding import OK, PROBLEM, WARNING, Finding
 from colonies_edge.apps.cli.session import Session
-from colonies_edge.apps.cli.wire import Wire
 from colonies_edge.apps.config import SECRETS, tls_of
 from colonies_edge.client.client import Endpoint
 from colonies_edge.crypto.identity import Signer, identity_of, new_private_key
@@ -128,11 +127,7 @@ async def round_trip(session: Session) -> AsyncIterator[Finding]:
 
 
 async def version(session: Session) -> AsyncIterator[Finding]:
-    if over_http(session):
-        return
-    wire = await session.wire()
-    async with contextlib.AsyncExitStack() as stack:
-        probing = await _Probing.opened(session, wire, wire.signer, stack)
+    async with _probing(session) as probing:
         if probing is None:
             return
         try:
@@ -159,16 +154,12 @@ async def version(session: Session) -> AsyncIterator[Finding]:
 
 async def confinement(session: Session) -> AsyncIterator[Finding]:
     """Tries what must be refused: to speak on a stranger's topics and hear the answer, to hear another's answers."""
-    if over_http(session):
-        return
-    wire = await session.wire()
-    async with contextlib.AsyncExitStack() as stack:
-        probing = await _Probing.opened(session, wire, wire.signer, stack)
+    async with _probing(session) as probing:
         if probing is None:
             return
         try:
             both = await probing.speaks_as_another()
-            reads = both or await _overhears(session, wire, stack)
+            reads = both or await _overhears(session)
         except (_Silence, NoConnection, ColoniesError):
             yield Finding(about="access list", verdict=WARNING, sentence="could not be tried: nothing was answered")
             return
@@ -186,20 +177,41 @@ async def confinement(session: Session) -> AsyncIterator[Finding]:
     )
 
 
-async def _overhears(session: Session, wire: Wire, stack: contextlib.AsyncExitStack) -> bool:
+async def _overhears(session: Session) -> bool:
     """Somebody else, with another of the keys that are here or with a stranger's, listens to our replies."""
     if BrokerUrl.parse(session.config.mqtt).username:
         return False  # one account for all that we can say: nobody else can be tried
+    wire = await session.wire()
     keys = [getattr(session.config, name) for name in sorted(SECRETS)]
     others = [key for key in keys if key and key != wire.signer.private_key] or [new_private_key(entropy(32))]
-    listening = await _Probing.opened(session, wire, Signer(others[0]), stack)
-    if listening is None:
-        return False
     ours = Topic(colony=NO_COLONY, party=wire.signer.identity, channel=REPLY, conn=wire.client.link.conn)
-    if not await listening.subscribe(ours):
-        return False
-    await wire.ask({"msgtype": "versionmsg"}, colony=NO_COLONY)
-    return await listening.hears(ours)
+    async with _probing(session, Signer(others[0])) as listening:
+        if listening is None or not await listening.subscribe(ours):
+            return False
+        await wire.ask({"msgtype": "versionmsg"}, colony=NO_COLONY)
+        return await listening.hears(ours)
+
+
+@contextlib.asynccontextmanager
+async def _probing(session: Session, signer: Signer | None = None) -> AsyncIterator[_Probing | None]:
+    """A connection beside that of the session, of the same party or of another; None where the broker grants none."""
+    if over_http(session):
+        yield None
+        return
+    wire = await session.wire()
+    party = signer or wire.signer
+    endpoint: Endpoint = replace(wire.client.endpoint, serverid=wire.serverid)
+    link = endpoint.link(lambda: party, wire.client.clock)
+    try:
+        try:
+            await link.open()
+        except NoConnection:
+            yield None
+            return
+        probing = _Probing(link, Topics(endpoint.topic_root), party.identity)
+        yield probing if await probing.hears_itself() else None
+    finally:
+        await link.close()
 
 
 class _Silence(Exception):
@@ -217,20 +229,8 @@ class _Probing:
         self._topics = topics
         self._identity = identity
 
-    @classmethod
-    async def opened(
-        cls, session: Session, wire: Wire, signer: Signer, stack: contextlib.AsyncExitStack
-    ) -> _Probing | None:
-        endpoint: Endpoint = replace(wire.client.endpoint, serverid=wire.serverid)
-        link = endpoint.link(lambda: signer, wire.client.clock)
-        stack.push_async_callback(link.close)
-        try:
-            await link.open()
-        except NoConnection:
-            return None
-        probing = cls(link, Topics(endpoint.topic_root), signer.identity)
-        own = probing._topic(REPLY, signer.identity)
-        return probing if await probing.subscribe(own) else None
+    async def hears_itself(self) -> bool:
+        return await self.subscribe(self._topic(REPLY, self._identity))
 
     def _topic(self, channel: str, party: str) -> Topic:
         return Topic(colony=NO_COLONY, party=party, channel=channel, conn=self._link.conn)
