@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
+from colonies_edge.client.paging import pages
 from colonies_edge.protocol.codec import decode
-from colonies_edge.protocol.messages import Message
+from colonies_edge.protocol.messages import GetCrons, GetGenerators, GetProcesses, GetProcessGraphs, Message
 
 T = TypeVar("T")
 
@@ -26,6 +28,15 @@ class Calls:
     ) -> Any:
         """Ask, and return the value in the coordinator's reply; see `AsyncClient.call`."""
         raise NotImplementedError
+
+    async def first_of(
+        self, message: GetProcesses | GetProcessGraphs | GetCrons | GetGenerators, key: str, count: int
+    ) -> list[dict[str, Any]]:
+        """Of a list that comes in pages, the first `count`; `key` is the field with the id of one.
+
+        Raises NoPages for more than a server without pages can list.
+        """
+        return await pages(lambda size, after: self.call(replace(message, count=size, after=after)), key, count)
 
     @staticmethod
     def many(cls: type[T], values: Any) -> list[T]:

@@ -74,15 +74,15 @@ class ProcessCalls(Calls):
     async def get_processes(
         self, state: State, count: int = 100, *, executortype: str = "", label: str = "", initiator: str = ""
     ) -> list[Process]:
+        """The first `count`: those that wait in the order of their turn, others the latest first."""
         message = GetProcesses(
             colonyname=self.colonyname,
-            count=count,
             state=state,
             executortype=executortype,
             label=label,
             initiator=initiator,
         )
-        return self.many(Process, await self.call(message))
+        return self.many(Process, await self.first_of(message, "processid", count))
 
     async def get_processes_ended(self, after: str, count: int = 100, *, state: int = ANY_STATE) -> list[Process]:
         """What ended after the process that the cursor names (`"0:"`, then `end in ns:process id`), oldest end first.

@@ -60,7 +60,8 @@ class ScheduleCalls(Calls):
         return decode(Cron, await self.call(GetCron(cronid=cronid)))
 
     async def get_crons(self, count: int = COUNT_MAX) -> list[Cron]:
-        return self.many(Cron, await self.call(GetCrons(colonyname=self.colonyname, count=count)))
+        """The first `count`."""
+        return self.many(Cron, await self.first_of(GetCrons(colonyname=self.colonyname), "cronid", count))
 
     async def run_cron(self, cronid: str) -> Cron:
         """Start it now, unless it waits for the one before; the answer is the cron as it was before."""
@@ -92,7 +93,9 @@ class ScheduleCalls(Calls):
         return decode(Generator, await self.call(message))
 
     async def get_generators(self, count: int = COUNT_MAX) -> list[Generator]:
-        return self.many(Generator, await self.call(GetGenerators(colonyname=self.colonyname, count=count)))
+        """The first `count`."""
+        message = GetGenerators(colonyname=self.colonyname)
+        return self.many(Generator, await self.first_of(message, "generatorid", count))
 
     async def pack_generator(self, generatorid: str, arg: str, *, msgid: str = "") -> None:
         """One more argument. After silence, the same `msgid` again packs it once."""

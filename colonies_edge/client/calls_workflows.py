@@ -40,16 +40,16 @@ class WorkflowCalls(Calls):
         return decode(ProcessGraph, await self.call(GetProcessGraph(processgraphid=processgraphid)))
 
     async def get_process_graphs(self, state: State, count: int = COUNT_MAX) -> list[ProcessGraph]:
-        """Newest submission first, without nodes and edges."""
-        message = GetProcessGraphs(colonyname=self.colonyname, count=count, state=state)
-        return self.many(ProcessGraph, await self.call(message))
+        """The first `count`, newest submission first, without nodes and edges."""
+        message = GetProcessGraphs(colonyname=self.colonyname, state=state)
+        return self.many(ProcessGraph, await self.first_of(message, "processgraphid", count))
 
     async def get_processes_of_graph(
         self, processgraphid: str, state: int = ANY_STATE, count: int = COUNT_MAX
     ) -> list[Process]:
         """The first `count` processes of a workflow that are in a state, in the order of its spec."""
-        message = GetProcesses(colonyname=self.colonyname, count=count, state=state, processgraphid=processgraphid)
-        return self.many(Process, await self.call(message))
+        message = GetProcesses(colonyname=self.colonyname, state=state, processgraphid=processgraphid)
+        return self.many(Process, await self.first_of(message, "processid", count))
 
     async def cancel_process_graph(self, processgraphid: str) -> None:
         await self.call(CancelProcessGraph(processgraphid=processgraphid))

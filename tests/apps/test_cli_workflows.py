@@ -189,6 +189,17 @@ def test_a_workflow_of_more_nodes_than_one_answer_has_processes_is_drawn_whole(
     assert out.count("nobody") == 100 and "n119" in out
 
 
+def test_lists_are_as_long_as_they_are_wanted_and_say_when_there_is_more(shell: Shell, tmp_path: Path) -> None:
+    path = pipeline(tmp_path, *(node(f"n{number}", kind="nowhere") for number in range(120)))
+    graphid = shell.json("workflow", "submit", "--spec", path)["processgraphid"]
+    where = ("process", "psw", "--executortype", "nowhere")
+    found = shell.json(*where, "--count", "119")
+    assert len({process["processid"] for process in found}) == 119 and "The first 119 of more" in shell.err
+    assert len(shell.json(*where, "--count", "120")) == 120 and shell.err == ""
+    assert len(shell.json(*where)) == 20 and "--count" in shell.err
+    shell.run("workflow", "cancel", "--workflowid", graphid)
+
+
 def test_a_function_is_not_submitted_from_a_workflow(shell: Shell, tmp_path: Path) -> None:
     said = shell.refused("function", "submit", "--spec", diamond(tmp_path), code=2)
     assert "try to use `colonies-edge workflow submit --spec` instead" in said

@@ -262,6 +262,25 @@ def test_workflows_are_listed_and_removed(colony: LiveColony, gate: threading.Ev
             other.refresh()
 
 
+def test_lists_are_as_long_as_they_are_wanted(colony: LiveColony) -> None:
+    with colony.client() as client:
+        flow = client.workflow(executortype="nowhere")
+        for number in range(150):
+            flow.node(f"n{number:03}", "give")
+        run = flow.submit()
+        waiting = client.get_processes(State.WAITING, 1000, executortype="nowhere")
+        assert len({process.processid for process in waiting}) == 150
+        names = [node.spec.nodename for node in client.get_processes_of_graph(run.id, count=120)]
+        assert names == [f"n{number:03}" for number in range(120)]
+        client.remove_process_graph(run.id)
+        for number in range(103):
+            client.add_generator(f"g{number:03}", flow, trigger=10)
+        found = client.get_generators(1000)
+        assert sorted(generator.name for generator in found) == [f"g{number:03}" for number in range(103)]
+        for generator in found:
+            client.remove_generator(generator.generatorid)
+
+
 def test_a_cron_fires(colony: LiveColony, ran: dict[str, list[Any]]) -> None:
     with colony.client() as client:
         flow = client.workflow(executortype="net")

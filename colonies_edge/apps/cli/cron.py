@@ -6,16 +6,15 @@ from typing import Any
 
 from colonies_edge.apps.cli import show_schedule
 from colonies_edge.apps.cli.command import Command, Flag, Group, flag, switch
-from colonies_edge.apps.cli.numbers import count, number
+from colonies_edge.apps.cli.listing import COUNT_FLAG, first_of
+from colonies_edge.apps.cli.numbers import number
 from colonies_edge.apps.cli.session import Session
 from colonies_edge.apps.cli.show import when, word
 from colonies_edge.apps.cli.specs_workflow import workflow_of
 from colonies_edge.apps.cli.table import Column
 from colonies_edge.protocol.codec import dump_json
 from colonies_edge.protocol.errors import UsageError
-from colonies_edge.protocol.limits import CRONS_PER_COLONY_MAX
 
-_COUNT = 20
 _NONE = -1
 
 
@@ -48,7 +47,7 @@ async def get(session: Session) -> int:
 
 
 async def ls(session: Session) -> int:
-    crons = await session.ask("getcronsmsg", colonyname=session.colony, count=session.args.count)
+    crons = await first_of(session, "getcronsmsg", "cronid")
     if session.listed(crons, "No crons found"):
         columns = [Column("CronId", keep=True), Column("Name"), Column("Initiator"), Column("Next run", keep=True)]
         rows = [
@@ -117,13 +116,7 @@ GROUP = Group(
             "ls",
             "list the crons of the colony",
             ls,
-            flag(
-                "--count",
-                type=count(CRONS_PER_COLONY_MAX),
-                default=_COUNT,
-                metavar="N",
-                help=f"at most so many ({_COUNT})",
-            ),
+            COUNT_FLAG,
         ),
         _simple("run", "start it now, too", run, _ID),
         _simple("remove", "start it no more", remove, _ID),

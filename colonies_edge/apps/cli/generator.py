@@ -6,15 +6,14 @@ from typing import Any
 
 from colonies_edge.apps.cli import show_schedule
 from colonies_edge.apps.cli.command import Command, Flag, Group, flag
+from colonies_edge.apps.cli.listing import COUNT_FLAG, first_of
 from colonies_edge.apps.cli.numbers import count, number
 from colonies_edge.apps.cli.session import Session
 from colonies_edge.apps.cli.show import word
 from colonies_edge.apps.cli.specs_workflow import workflow_of
 from colonies_edge.apps.cli.table import Column
 from colonies_edge.protocol.codec import dump_json
-from colonies_edge.protocol.limits import GENERATOR_ARGS_MAX, GENERATORS_PER_COLONY_MAX
-
-_COUNT = 20
+from colonies_edge.protocol.limits import GENERATOR_ARGS_MAX
 
 
 async def add(session: Session) -> int:
@@ -45,7 +44,7 @@ async def get(session: Session) -> int:
 
 
 async def ls(session: Session) -> int:
-    generators = await session.ask("getgeneratorsmsg", colonyname=session.colony, count=session.args.count)
+    generators = await first_of(session, "getgeneratorsmsg", "generatorid")
     if session.listed(generators, "No generators found"):
         columns = [Column("GeneratorId", keep=True), Column("Name"), Column("Initiator"), Column("Trigger", right=True)]
         rows = [
@@ -99,13 +98,7 @@ GROUP = Group(
             "ls",
             "list the generators of the colony",
             ls,
-            flag(
-                "--count",
-                type=count(GENERATORS_PER_COLONY_MAX),
-                default=_COUNT,
-                metavar="N",
-                help=f"at most so many ({_COUNT})",
-            ),
+            COUNT_FLAG,
         ),
         _simple("remove", "forget a generator and the arguments that wait in it", remove, _ID),
     ),

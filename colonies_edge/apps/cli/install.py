@@ -78,10 +78,12 @@ def bridge(session: Session) -> int:
     from colonies_edge.apps.install.bridge_files import CONFIG, bridge_files
     from colonies_edge.apps.install.layout import SETTINGS
 
+    told = settings_of(session)
     settings = _given(session, "mqtt", "topic_root", "serverid", "colonyname")
+    folder = told.folder if told.folder_said else None
     files = {
         **_certificates(session, "bridge", settings),
-        **bridge_files(Path(session.args.config), settings_of(session)),
+        **bridge_files(Path(session.args.config), told.beside, folder),
     }
     return _install(session, "bridge", settings, options=f"--config {SETTINGS}/{CONFIG}", configs=files)
 

@@ -7,13 +7,12 @@ from typing import Any
 
 from colonies_edge.apps.cli import show
 from colonies_edge.apps.cli.command import Command, Flag, Group, flag, switch
-from colonies_edge.apps.cli.numbers import count, number
+from colonies_edge.apps.cli.listing import COUNT_FLAG, first_of
+from colonies_edge.apps.cli.numbers import number
 from colonies_edge.apps.cli.session import Session
 from colonies_edge.apps.cli.specs import comma_list
 from colonies_edge.protocol.errors import ColoniesError
-from colonies_edge.protocol.limits import COUNT_MAX
 
-_COUNT = 20
 _LISTS = (("psw", 0), ("ps", 1), ("pss", 2), ("psf", 3), ("psc", 4))
 _ALL_STATES = -1
 
@@ -21,10 +20,10 @@ _ALL_STATES = -1
 def lister(state: int) -> Callable[[Session], Coroutine[Any, Any, int]]:
     async def ls(session: Session) -> int:
         args = session.args
-        processes = await session.ask(
+        processes = await first_of(
+            session,
             "getprocessesmsg",
-            colonyname=session.colony,
-            count=args.count,
+            "processid",
             state=state,
             executortype=args.executortype or "",
             label=args.label or "",
@@ -121,7 +120,7 @@ _FILTERS: tuple[Flag, ...] = (
     flag("--initiator", metavar="NAME", help="only those that this user or executor submitted"),
 )
 _LIST_FLAGS: tuple[Flag, ...] = (
-    flag("--count", type=count(COUNT_MAX), default=_COUNT, metavar="N", help=f"at most so many ({_COUNT})"),
+    COUNT_FLAG,
     switch("-i", "--ids", help="show the ids too"),
 )
 _OWNER_KEY = ("--colonyprvkey", "--prvkey")  # upstream's spelling beside ours: it is the colony owner's key either way

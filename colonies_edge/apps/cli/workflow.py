@@ -10,13 +10,12 @@ from colonies_edge.apps.cli import show, show_workflow
 from colonies_edge.apps.cli.command import Command, Flag, Group, flag, switch
 from colonies_edge.apps.cli.console import PROGRAM
 from colonies_edge.apps.cli.exits import Failed
-from colonies_edge.apps.cli.numbers import count
+from colonies_edge.apps.cli.listing import COUNT_FLAG, first_of
 from colonies_edge.apps.cli.session import Session
 from colonies_edge.apps.cli.show_workflow import NodeView
 from colonies_edge.apps.cli.specs_workflow import workflow_of
 from colonies_edge.protocol.limits import COUNT_MAX
 
-_COUNT = 20
 _LISTS = (("psw", 0), ("ps", 1), ("pss", 2), ("psf", 3), ("psc", 4))
 _ALL_STATES = -1
 _SUCCESS, _FAILED = 2, 3
@@ -105,9 +104,7 @@ def _reasons(failed: list[dict[str, Any]]) -> str:
 
 def lister(state: int) -> Callable[[Session], Coroutine[Any, Any, int]]:
     async def ls(session: Session) -> int:
-        graphs = await session.ask(
-            "getprocessgraphsmsg", colonyname=session.colony, count=session.args.count, state=state
-        )
+        graphs = await first_of(session, "getprocessgraphsmsg", "processgraphid", state=state)
         if session.listed(graphs, f"No {show.STATES[state]} workflows found"):
             show_workflow.workflow_list(session.console, graphs, state)
         return 0
@@ -170,7 +167,7 @@ GROUP = Group(
                 name,
                 f"list {show.STATES[state]} workflows",
                 lister(state),
-                flag("--count", type=count(COUNT_MAX), default=_COUNT, metavar="N", help=f"at most so many ({_COUNT})"),
+                COUNT_FLAG,
             )
             for name, state in _LISTS
         ),

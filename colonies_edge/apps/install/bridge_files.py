@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from colonies_edge.apps.bridge.settings import BridgeSettings
 from colonies_edge.apps.install.layout import DATA
 from colonies_edge.protocol.errors import UsageError
 
@@ -13,15 +13,16 @@ CONFIG = f"{_FOLDER}/bridge.toml"
 _HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # ProtectHome and PrivateTmp of the unit
 
 
-def bridge_files(path: Path, settings: BridgeSettings) -> dict[str, bytes]:
-    """By their names below the folder of settings. `settings` is what was read from `path`.
+def bridge_files(path: Path, beside: Sequence[str], folder: Path | None) -> dict[str, bytes]:
+    """By their names below the folder of settings. `beside` are the files that `path` names, `folder` is where it says
+    that the bridge keeps its own.
 
     Raises UsageError for what would not work in a service.
     """
-    if settings.folder_said and not settings.folder.is_relative_to(f"{DATA}/bridge"):
+    if folder is not None and not folder.is_relative_to(f"{DATA}/bridge"):
         raise UsageError(f"{path}, top level: folder: a service keeps its files in {DATA}/bridge: leave it away")
     files = {CONFIG: path.read_bytes()}
-    for name in settings.beside:
+    for name in beside:
         pure = PurePosixPath(name)
         if pure.is_absolute() and not any(pure.is_relative_to(hidden) for hidden in _HIDDEN):
             continue

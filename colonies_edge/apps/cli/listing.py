@@ -1,0 +1,33 @@
+"""Lists of any length: how many are wanted, and a word where there are more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from colonies_edge.apps.cli.command import flag
+from colonies_edge.apps.cli.numbers import count
+from colonies_edge.apps.cli.session import Session
+
+_LISTED = 20
+_LISTED_MAX = 100_000
+COUNT_FLAG = flag("--count", type=count(_LISTED_MAX), default=_LISTED, metavar="N", help=f"at most so many ({_LISTED})")
+
+
+async def first_of(session: Session, msgtype: str, key: str, **fields: Any) -> list[dict[str, Any]]:
+    """As many as --count says; on stderr, whether that is not all. `key` is the field that names one."""
+    from colonies_edge.client.paging import NoPages, pages
+
+    async def ask(size: int, after: str) -> Any:
+        cursor: dict[str, Any] = {"after": after} if after else {}
+        return await session.ask(msgtype, colonyname=session.colony, count=size, **fields, **cursor)
+
+    wanted = session.args.count
+    try:
+        found = await pages(ask, key, wanted + 1)
+    except NoPages as error:
+        if len(error.found) < wanted:
+            raise
+        found = error.found  # nobody knows whether there are more
+    if len(found) > wanted:
+        session.console.info(f"The first {wanted} of more; --count N shows up to N")
+    return found[:wanted]
