@@ -155,7 +155,7 @@ def test_a_bridge_takes_the_files_that_its_configuration_names_and_the_edge_of_t
     ("old", "new", "said"),
     [
         ('name = "site-7"', "", "name is missing"),
-        ("certs/cloud.pem", "/home/me/cloud.pem", "a service cannot see"),
+        ("certs/cloud.pem", "/var/tmp/cloud.pem", "a service cannot see"),
         ("certs/cloud.pem", "../cloud.pem", "a service cannot see"),
         ("certs/cloud.pem", "certs/none.pem", "No such file"),
         ('name = "site-7"', 'name = "site-7"\nfolder = "state"', "/var/lib/colonies-edge/bridge"),

@@ -39,6 +39,12 @@ def errors(colony: LiveColony, spec: dict[str, Any], **options: Any) -> tuple[st
     return failed.value.errors
 
 
+def known_to_have_arrived(colony: LiveColony, processid: str) -> bool:
+    assert colony.running is not None
+    lease = colony.running.coordinator.engine._live.leases.get(processid)
+    return lease is not None and lease.confirmed
+
+
 # Commands
 
 
@@ -141,7 +147,14 @@ def test_the_whole_group_ends_with_its_process(colony: LiveColony, tmp_path: Pat
             pass
 
 
-def test_what_a_killed_executor_left_running_is_ended_at_its_next_start(colony: LiveColony, tmp_path: Path) -> None:
+def test_what_a_killed_executor_left_running_is_ended_at_its_next_start(tmp_path: Path) -> None:
+    """The lease is so long that no heartbeat of it comes. That the work arrived is shown all the same, or it would be
+    taken for lost on the way and begin once more without a retry."""
+    with LiveColony(tmp_path, settings=Settings(lease_s=3600)) as colony:
+        _killed_and_started_again(colony, tmp_path)
+
+
+def _killed_and_started_again(colony: LiveColony, tmp_path: Path) -> None:
     program = colony.program(
         "from colonies_edge.apps import config\n"
         "from colonies_edge.apps.executor import run_os_executor\n"
@@ -154,6 +167,8 @@ def test_what_a_killed_executor_left_running_is_ended_at_its_next_start(colony: 
         process = client.submit(command, executortype="cli", maxretries=0)
         while not (tmp_path / "pid").exists():
             assert process.refresh().state <= 1
+        while not known_to_have_arrived(colony, process.id):
+            pass
         ended(program, signal.SIGKILL)
         pid = int((tmp_path / "pid").read_text())
         assert Path(f"/proc/{pid}").exists()

@@ -190,7 +190,7 @@ def test_refusals_are_errors_with_their_status(colony: LiveColony) -> None:
         with pytest.raises(Forbidden, match="not colony owner"):
             client.remove_user("me")
         with pytest.raises(BadRequest):
-            client.get_processes(State.WAITING, 1000)
+            client.get_processes(State.WAITING, initiator="nobody")
 
 
 def test_several_threads_may_use_one_client(colony: LiveColony) -> None:

@@ -18,8 +18,12 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """This one without the settings of whoever runs the tests."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("COLONIES_")}
+    """This one without the settings and the terminal of whoever runs the tests."""
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("COLONIES_") and name not in ("COLUMNS", "LINES")
+    }
     return {**clean, "PYTHONPATH": str(REPOSITORY), "PYTHONUNBUFFERED": "1", **variables}
 
 

@@ -47,6 +47,7 @@ class Job:
     notes: ProcessNotes
     talk: ProcessTalk
     cancelled: threading.Event
+    shown: bool = False  # the coordinator knows that it arrived
     reporting: bool = False  # it is over; its result is on the way
     handle: Any = None  # whatever the worker needs to stop it
 

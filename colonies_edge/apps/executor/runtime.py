@@ -28,6 +28,7 @@ _log = logging.getLogger(__name__)
 RECENT_MAX = 4_096  # assignments that are over: a delayed repetition of one must not run it again
 STOPPED_S = 8.0  # after the work was told to stop: longer than a command has between SIGTERM and SIGKILL
 GOODBYE_S = 3.0  # each of the last messages may take so long when nobody answers
+SHOWN_AFTER_S = 1.0  # most work is over sooner, and its result says as much as a heartbeat
 
 Membership = Callable[[AsyncClient], Awaitable[None]]
 
@@ -63,6 +64,7 @@ class Runtime:
         self._unready = asyncio.Event()  # something happened after which we have to say again that we are ready
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()  # a job came or went
+        self._came = asyncio.Event()  # a job came that was not shown yet
         self._pace_changed = asyncio.Event()  # leases have another length than was thought
 
     # -- beginning and end
@@ -74,7 +76,7 @@ class Runtime:
         caller.on_epoch.append(lambda _: self._reconnected())
         caller.on_connect.append(self._reconnected)
         self._enter()
-        always = (self._stay_ready(), self._keep_leases(), self._watch_leases())
+        always = (self._stay_ready(), self._keep_leases(), self._show_arrivals(), self._watch_leases())
         keeping = [asyncio.create_task(coroutine) for coroutine in always]
         try:
             await stop.wait()
@@ -218,6 +220,7 @@ class Runtime:
         )
         self._jobs[process.processid] = job
         self._changed.set()
+        self._came.set()
         if self._draining:
             self._over(job, Returned(reason="the executor stops"))
         else:
@@ -303,6 +306,17 @@ class Runtime:
             elif beats % HEARTBEATS_PER_LEASE == 0:
                 self._enter()
 
+    async def _show_arrivals(self) -> None:
+        """Work that goes on for a moment is shown to be here at once. What was never shown did not arrive, for the
+        coordinator: were we killed and started again before the next heartbeat, it would begin anew and no retry be
+        counted. What is over sooner is shown by its result."""
+        while True:
+            await self._came.wait()
+            self._came.clear()
+            await asyncio.sleep(SHOWN_AFTER_S)
+            if self._member and any(not (job.shown or job.reporting) for job in self._jobs.values()):
+                await self._beat()
+
     async def _beat(self) -> None:
         named, sent_at = {job.processid: job.attempt for job in self._jobs.values()}, self._now()
         try:
@@ -317,6 +331,9 @@ class Runtime:
         except ColoniesError as error:
             _log.warning("the heartbeat was refused: %s", error)
             return
+        for processid, attempt in named.items():
+            if (job := self._jobs.get(processid)) is not None and job.attempt == attempt:
+                job.shown = True
         self._extend((processid for processid in named if processid not in drop), sent_at)
         for processid in drop:
             job = self._jobs.get(processid)
