@@ -35,9 +35,13 @@ class Answers:
         """How many are kept."""
         return len(self._ages)
 
+    def count_of(self, caller: str) -> int:
+        """How many are kept of this caller."""
+        return len(self._by_caller.get(caller, ()))
+
     def full(self, caller: str) -> bool:
         """The caller used up what is remembered for one caller; more would mean forgetting too early."""
-        return len(self._by_caller.get(caller, ())) >= ANSWERS_PER_CALLER_MAX
+        return self.count_of(caller) >= ANSWERS_PER_CALLER_MAX
 
     def forget_old(self, steady: int) -> None:
         """Drop what is older than the window; costs nothing when nothing is due."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from colonies_edge.engine import lifecycle
+from colonies_edge.engine import enrolment, lifecycle
 from colonies_edge.engine.names import require_colony_name, require_identity
 from colonies_edge.engine.rows import Purge
 from colonies_edge.engine.schedule_owners import drop_schedule, hand_over_schedule
@@ -58,8 +58,7 @@ def remove_colony(step: Step, message: RemoveColony) -> dict[str, Any]:
     for key in tuple(tables.executors_in.get(name, ())):
         draft.drop("executors", key)
         draft.drop("presence", key)
-    for key in [key for key, row in tables.enrolments.items() if row.colonyname == name]:
-        draft.drop("enrolments", key)
+    enrolment.end_all(step, name)
     drop_schedule(step, name)
     for table, key in [*tables.blueprints.rows_of(name), *tables.files_index.rows_of(name)]:
         draft.drop(table, key)

@@ -40,7 +40,13 @@ from colonies_edge.engine.rows import ClockStep, PresenceRow, ProcessRow, Server
 from colonies_edge.engine.step import ASIDE, Handler, Step
 from colonies_edge.engine.timers import Due, Timer
 from colonies_edge.protocol.errors import BadRequest, ClockSkew, ColoniesError, Forbidden, Internal, TooManyRequests
-from colonies_edge.protocol.limits import ANSWERS_PER_CALLER_MAX, FRESHNESS_S, MSGID_MAX, MSGID_MIN
+from colonies_edge.protocol.limits import (
+    ANSWERS_PER_CALLER_MAX,
+    FRESHNESS_S,
+    MSGID_MAX,
+    MSGID_MIN,
+    REFUSALS_PER_OUTSIDER_MAX,
+)
 from colonies_edge.protocol.messages import decode_message, is_msgid
 from colonies_edge.protocol.messages_base import msgid_in
 from colonies_edge.protocol.model import Backend, State
@@ -239,12 +245,7 @@ class Engine(Carrier):
             authorise(step, rule, message)
             result = handler(step, message)
         except ColoniesError as error:
-            # A refusal of somebody whom nobody ever knew must not cost any disk; over MQTT the rim sees to that. An
-            # executor that was removed may be approved again, and what was refused stays refused.
-            ours = self.knows(request.caller) or request.caller in self.tables.executors
-            if error.status == TooManyRequests.status or not ours:
-                memory = Memory.NONE
-            self._refuse(request, msgid, error, saying, memory)
+            self._refuse_for_good(request, msgid, error, saying, memory)
             return saying.outcome()
         except Exception as fault:  # our defect, found by somebody's message: the draft is dropped, nothing changed
             saying.faults.append(fault)
@@ -255,6 +256,25 @@ class Engine(Carrier):
             return saying.outcome()
         answer = answer_of(request.payloadtype, result)
         return self._carry_out(step, saying, memory, answer)
+
+    def _refuse_for_good(
+        self, request: Request, msgid: str, error: ColoniesError, saying: Saying, memory: Memory
+    ) -> None:
+        """A refusal is remembered as long as anybody may ask again, and costs those little disk who have no say here.
+
+        Whom nobody ever knew leaves nothing; over MQTT the rim sees to that. An executor that waits for approval or was
+        removed may be approved one day, and what was refused to it stays refused: a few words of that are kept, and
+        beyond some it hears that it is too early to ask."""
+        caller = request.caller
+        if not self.tables.is_member(caller):
+            if caller not in self.tables.executors:
+                memory = Memory.NONE
+            elif memory is not Memory.NONE and self._answers.count_of(caller) >= REFUSALS_PER_OUTSIDER_MAX:
+                error = TooManyRequests(f"Access denied {REFUSALS_PER_OUTSIDER_MAX} times within ten minutes")
+            request = replace(request, envelope=None)
+        if error.status == TooManyRequests.status:
+            memory = Memory.NONE
+        self._refuse(request, msgid, error, saying, memory)
 
     # Time
 
@@ -335,7 +355,10 @@ class Engine(Carrier):
         """Who called on this connection went away: its long poll `msgid` and its subscriptions end unanswered."""
         live = self._live
         live.begin(now)
-        live.offers.end(f"{route.party}/{msgid}")
+        key = f"{route.party}/{msgid}"
+        poll = live.offers.poll(key)
+        if poll is not None and poll.request.route.conn == route.conn:  # else it was sent again on another connection
+            live.offers.end(key)
         live.subscriptions.end_all(route)
         live.subscriptions.take_ended()
         return Outcome()

@@ -45,7 +45,7 @@ def enrol(step: Step, message: Enrol) -> Executor:
 
 def _former(step: Step, executor: Executor) -> Executor | None:
     """Who had the name and is gone; nobody else loses it."""
-    require_free(step, executor.executorid, None)
+    require_free(step, executor.executorid)
     former = step.tables.executor_named(step.colony, executor.executorname)
     if former is None:
         return None
@@ -60,7 +60,7 @@ def _row_of(step: Step, token: Token) -> Enrolment:
     known = step.tables.enrolments.get(enrolment_key(step.colony, token.tokenid))
     if known is not None:
         return known
-    _make_room(step)
+    _make_room(step, used=True)
     return Enrolment(
         tokenid=token.tokenid,
         colonyname=step.colony,
@@ -72,15 +72,28 @@ def _row_of(step: Step, token: Token) -> Enrolment:
     )
 
 
-def _make_room(step: Step) -> None:
-    rows = _rows(step)
-    for key in [key for key, row in rows.items() if row.expires <= step.now]:
-        step.draft.drop("enrolments", key)
-        del rows[key]
-    if len(rows) >= ENROLMENTS_PER_COLONY_MAX:
+def _make_room(step: Step, *, used: bool) -> None:
+    """For one more that was used, or for one that was revoked before anybody used it: of those there may be as many
+    again, so that whoever uses tokens up cannot keep the owner from revoking one."""
+    count = 0
+    for key, row in tuple(step.tables.enrolments.items()):
+        if row.expires <= step.now:
+            step.draft.drop("enrolments", key)
+        else:
+            count += row.colonyname == step.colony and (row.uses > 0) is used
+    if count >= ENROLMENTS_PER_COLONY_MAX:
         raise TooManyRequests(
             f"Colony <{step.colony}> has {ENROLMENTS_PER_COLONY_MAX} tokens in use: wait for their end"
         )
+
+
+def end_all(step: Step, colony: str) -> None:
+    """The colony is removed. One of that name and owner may come again, to whom the same tokens would be valid: those
+    that were used or revoked are not, and nothing else is kept of them."""
+    for key, row in tuple(step.tables.enrolments.items()):
+        if row.colonyname == colony:
+            over = Enrolment(tokenid=row.tokenid, colonyname=colony, expires=row.expires, revoked=True)
+            step.draft.put("enrolments", key, over)
 
 
 def _rows(step: Step) -> dict[str, Enrolment]:
@@ -99,7 +112,7 @@ def revoke_enrolment(step: Step, message: RevokeEnrolment) -> dict[str, Any]:
     key = enrolment_key(step.colony, message.tokenid)
     known = step.tables.enrolments.get(key)
     if known is None:
-        _make_room(step)
+        _make_room(step, used=False)
         expires = step.now + (TOKEN_S_MAX + FRESHNESS_S) * SECOND
         known = Enrolment(tokenid=message.tokenid, colonyname=step.colony, expires=expires)
     step.draft.put("enrolments", key, replace(known, revoked=True))

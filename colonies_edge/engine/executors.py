@@ -39,8 +39,15 @@ def add_executor(step: Step, message: AddExecutor) -> Executor:
     former = step.tables.executor_named(colony, name)
     if former is not None and former.state != ExecutorState.UNREGISTERED and not step.settings.allow_reregister:
         raise BadRequest(f"Executor with name <{name}> in Colony <{colony}> already exists")
-    require_free(step, executor.executorid, former)
+    require_free(step, executor.executorid, former, _silent_here(step, executor.executorid))
     return place(step, executor, former, ExecutorState.PENDING)
+
+
+def _silent_here(step: Step, executorid: str) -> Executor | None:
+    """The owner may give a silent executor of the colony another name."""
+    other = step.tables.executors.get(executorid)
+    silent = other is not None and other.state == ExecutorState.UNREGISTERED and other.colonyname == step.colony
+    return other if silent else None
 
 
 def place(step: Step, executor: Executor, former: Executor | None, state: ExecutorState) -> Executor:
@@ -63,12 +70,14 @@ def require_sound(executor: Executor, failure: str) -> None:
     require_text(failure, "location name", executor.locationname)
 
 
-def require_free(step: Step, executorid: str, mine: Executor | None) -> None:
-    """One identity is one executor: upstream lets two rows share one, and then decides about the wrong one of them."""
+def require_free(step: Step, executorid: str, *mine: Executor | None) -> None:
+    """One identity is one executor: upstream lets two rows share one, and then decides about the wrong one of them. Who
+    was only silent for too long keeps it; about `mine` the caller has a say."""
     other = step.tables.executors.get(executorid)
-    if other is None or other is mine or other.state == ExecutorState.UNREGISTERED:
+    if other is None or other in mine:
         return
-    raise BadRequest(f"An executor with Id <{executorid}> already exists")
+    if other.state != ExecutorState.UNREGISTERED or executorid in step.tables.away:
+        raise BadRequest(f"An executor with Id <{executorid}> already exists")
 
 
 def _put_away(step: Step, executorid: str) -> None:
@@ -193,10 +202,10 @@ def change_executor_id(step: Step, message: ChangeExecutorId) -> Any:
     require_identity("Failed to change executor Id", new, "new executor Id is not 64 characters")
     if new == old:
         return echo(step)
-    require_free(step, new, executor)
+    if (other := step.tables.executors.get(new)) is not None:  # nobody's place is taken without the owner's word
+        raise BadRequest(f"An executor with Id <{other.executorid}> already exists")
     heard = step.tables.heard.get(old)
     _put_away(step, old)
-    _put_away(step, new)
     step.draft.put("executors", new, replace(executor, executorid=new))
     if heard is not None:
         step.draft.put("presence", new, PresenceRow(heard_ns=heard))

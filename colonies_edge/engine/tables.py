@@ -282,6 +282,17 @@ class Tables:
             or identity == self.serverid
         )
 
+    def is_member(self, identity: str) -> bool:
+        """May this identity change anything here? Not an executor that waits for approval or was refused it."""
+        executor, away = self.executors.get(identity), self.away.get(identity)
+        state = away.state if away is not None else executor.state if executor is not None else None
+        return (
+            state == ExecutorState.APPROVED
+            or identity in self.users_by_id
+            or identity in self.colonies_of
+            or identity == self.serverid
+        )
+
     def executor_named(self, colony: str, name: str) -> Executor | None:
         """The executor of that name in that colony, in any state."""
         key = self.executor_names.get((colony, name))

@@ -14,6 +14,7 @@ COLUMN_INT_MIN = -(2**31)
 # --- freshness and exactly one effect --------------------------------------------------------------------------------
 FRESHNESS_S = 300  # how far a sender's clock may be off; more costs it one round trip (425)
 REMEMBER_S = 600  # answers are kept for twice the window: a message is fresh at most that long after its first arrival
+REFUSALS_PER_OUTSIDER_MAX = 250  # remembered of an executor that waits for approval or was removed, within 600 s
 ANSWERS_PER_CALLER_MAX = 50_000  # 83 changes per second over 600 s by one identity; one answer is about 200 bytes
 MSGID_MIN = 16  # 16 random base64 characters are 96 bits: nobody hits another's id by chance
 MSGID_MAX = 64  # long enough for a SHA3-256 in hex; every remembered answer keeps one

@@ -206,13 +206,30 @@ def test_tokens_that_are_over_are_forgotten_and_too_many_are_refused() -> None:
     assert len(bench.engine.tables.enrolments) == 1
 
 
+def test_an_owner_can_revoke_though_others_used_up_as_many_tokens_as_are_remembered() -> None:
+    bench = colony()
+    for number in range(ENROLMENTS_PER_COLONY_MAX):
+        enrol(bench, f"cam{number}", token_of(bench, tokenid=f"token-number-{number:06d}"))
+    one_more = token_of(bench, tokenid="one-more-token--", uses=2)
+    assert owner_asks(bench, "revokeenrolmentmsg", tokenid="one-more-token--") == {}
+    assert "revoked" in refused(bench, "eve", one_more)
+
+
 def test_a_removed_colony_takes_its_tokens_along() -> None:
     bench = colony()
-    token = token_of(bench)
+    token, revoked = token_of(bench, uses=5), token_of(bench, tokenid="u" * 16)
     enrol(bench, "cam", token)
+    owner_asks(bench, "revokeenrolmentmsg", tokenid="u" * 16)
     bench.do("server", "removecolonymsg", colonyname=LAB)
-    assert bench.engine.tables.enrolments == {}
     assert refused(bench, "eve", token) == ("Access denied, the token is for Colony with name <lab>, which is not here")
+    bench.restart()
+    bench.do("server", "addcolonymsg", colony={"colonyid": OWNER.identity, "name": LAB})
+    for old in (token, revoked):
+        assert "the token was revoked" in refused(bench, "eve", old), "the colony came back with the same owner"
+    assert all(row.executornames == () for row in bench.engine.tables.enrolments.values())
+    bench.now += (TOKEN_S_MAX + 1_000) * SECOND
+    owner_asks(bench, "revokeenrolmentmsg", tokenid="another-token---")
+    assert len(bench.engine.tables.enrolments) == 1
 
 
 def test_a_removed_executor_is_a_stranger_at_the_door_and_a_silent_one_is_not() -> None:

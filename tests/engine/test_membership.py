@@ -221,6 +221,32 @@ def test_an_executor_cannot_take_the_identity_of_another() -> None:
     assert bench.do("worker", "changeexecutoridmsg", colonyname=LAB, executorid=identity("worker"))
 
 
+def test_nor_that_of_one_who_is_only_silent_or_was_removed_whichever_colony_it_is_of() -> None:
+    bench = colony(stale_executor_s=60)
+    found_colony(bench, "plant", "foreman")
+    for name in ("pump", "valve"):
+        add_executor(bench, name, owner="foreman", colonyname="plant")
+        bench.refused(name, "assignprocessmsg", colonyname="plant", timeout=-1)
+    bench.do("foreman", "removeexecutormsg", colonyname="plant", executorname="valve")
+    bench.sleep(200)
+    assert bench.engine.tables.executors[identity("pump")].state == 3
+    add_executor(bench, "evil", approve=False)
+    for name in ("pump", "valve"):
+        assert bench.refused("evil", "changeexecutoridmsg", colonyname=LAB, executorid=identity(name))[0] == 400
+    add = {"executorid": identity("pump"), "executorname": "mine", "executortype": "cli", "colonyname": LAB}
+    assert bench.refused("owner", "addexecutormsg", executor=add)[0] == 400, "the owner of another colony cannot either"
+    assert {identity("pump"), identity("valve")} <= bench.engine.tables.executors.keys()
+
+
+def test_the_owner_may_add_a_silent_executor_under_another_name() -> None:
+    bench = colony(stale_executor_s=60)
+    bench.refused("worker", "assignprocessmsg", colonyname=LAB, timeout=-1)
+    bench.sleep(200)
+    add = {"executorid": identity("worker"), "executorname": "renamed", "executortype": "cli", "colonyname": LAB}
+    bench.do("owner", "addexecutormsg", executor=add)
+    assert [row["executorname"] for row in bench.do("ann", "getexecutorsmsg", colonyname=LAB)] == ["renamed"]
+
+
 def test_when_an_executor_was_heard_of_survives_a_change_of_identity_and_a_restart() -> None:
     bench = colony()
     bench.refused("worker", "assignprocessmsg", colonyname=LAB, timeout=-1)

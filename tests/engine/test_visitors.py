@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from colonies_edge.engine.outcome import Route
+from colonies_edge.protocol.limits import REFUSALS_PER_OUTSIDER_MAX
 from tests.engine.calls import lab
-from tests.support.engine_bench import LAB, colony, identity, running, spec
+from tests.support.engine_bench import LAB, SECOND, add_executor, colony, identity, running, spec
 
 
 def route(name: str, conn: str) -> Route:
@@ -38,6 +39,17 @@ def test_an_assignment_that_is_somebody_elses_by_now_stays_where_it_is() -> None
     assert not bench.engine.unheard("0" * 64, identity("worker"), bench.now).records
     bench.do("worker", "closesuccessfulmsg", processid=process["processid"])
     assert not bench.engine.unheard(process["processid"], identity("worker"), bench.now).records
+
+
+def test_a_call_that_was_sent_again_elsewhere_does_not_end_with_its_first_connection() -> None:
+    calls = lab()
+    again = {"colonyname": LAB, "timeout": 60, "msgid": "again-000000000001", "ts_ms": calls.now_ms}
+    for conn in (".1", ".2"):
+        assert calls.call("worker", "assignprocessmsg", conn=conn, **again) == []
+    calls.engine.hung_up(route("worker", ".1"), "again-000000000001", calls.now)
+    processid = calls.submit()
+    given = [reply for reply in calls.outcome.replies if reply.route.party == identity("worker")]
+    assert [(reply.route.conn, reply.value["processid"]) for reply in given] == [(".2", processid)]
 
 
 def test_who_hung_up_hears_of_nothing() -> None:
@@ -78,6 +90,22 @@ def test_a_strangers_refusal_costs_no_disk_with_a_stamp_either() -> None:
     for who, records in (("nobody", 0), ("ann", 1)):
         assert calls.answer(who, "approveexecutormsg", colonyname=LAB, executorname="worker")[0] == 403
         assert len(calls.outcome.records) == records
+
+
+def test_refusals_of_those_who_have_no_say_cost_few_words_on_disk_and_not_too_many() -> None:
+    calls = lab()
+    add_executor(calls, "pending", approve=False)
+    calls.answer("owner", "removeexecutormsg", colonyname=LAB, executorname="worker")
+    for who in ("pending", "worker"):
+        kept = 0
+        for _ in range(REFUSALS_PER_OUTSIDER_MAX + 50):
+            status, _ = calls.answer(who, "addcronmsg", cron={"colonyname": LAB, "name": "x" * 1000})
+            assert status == (403 if kept < REFUSALS_PER_OUTSIDER_MAX else 429)
+            kept += len(calls.outcome.records)
+            assert all(record.envelope is None for record in calls.outcome.records)
+        assert kept == REFUSALS_PER_OUTSIDER_MAX
+        calls.pass_time(700 * SECOND)
+        assert calls.answer(who, "addcronmsg", cron={"colonyname": LAB})[0] == 403
 
 
 def test_what_a_removed_executor_was_refused_stays_refused_when_it_is_approved_again() -> None:
