@@ -15,8 +15,8 @@ from colonies_edge.client.line_file import LineFile, line_of
 
 FILE = "outbox.jsonl"
 LOCK = "outbox.lock"
-# Rewriting the file costs two syncs: not before a thousand results or so are in it that nobody needs any more.
-COMPACT_BYTES_MIN = 512 * 1024
+COMPACT_BYTES_MIN = 512 * 1024  # a thousand results or so that nobody needs any more
+RETRY_S = 10.0  # after the disk refused
 # How long the note "this one was answered" may wait for company. If it gets lost, the result is sent once more and the
 # coordinator answers again as it did: harmless, so it is not worth a sync of its own.
 FORGET_LATENCY_S = 0.5
@@ -55,12 +55,10 @@ class Outbox:
         self._writer: asyncio.Task[None] | None = None
         self._later: asyncio.TimerHandle | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="outbox")
-        self._rewrite = False  # the file is not what memory says: write it anew at the next occasion
         self._closed = False
-        self._file = LineFile(folder / FILE)
+        self._file = LineFile(folder / FILE, compact_bytes_min=COMPACT_BYTES_MIN)
         try:
-            self.notes = self._file.read(self._take)  # what was wrong with the file, for the log
-            self._file.replace(self._snapshot())
+            self.notes = self._file.open(self._take, self._snapshot)  # what was wrong with the file, for the log
         except BaseException:
             self._lock.release()
             raise
@@ -98,8 +96,7 @@ class Outbox:
         if self._entries.pop(key, None) is None or self._closed:
             return
         self._due += line_of({"done": list(key)})
-        if self._later is None and self._writer is None:
-            self._later = asyncio.get_running_loop().call_later(FORGET_LATENCY_S, self._start_writing)
+        self._write_within(FORGET_LATENCY_S)
 
     async def close(self) -> None:
         """Write what is due and let another process have the folder."""
@@ -124,6 +121,10 @@ class Outbox:
 
     # -- writing, in a thread of its own: an SD card may need a second for a sync
 
+    def _write_within(self, delay_s: float) -> None:
+        if self._later is None and self._writer is None:
+            self._later = asyncio.get_running_loop().call_later(delay_s, self._start_writing)
+
     def _start_writing(self) -> None:
         if self._later is not None:
             self._later.cancel()
@@ -132,29 +133,26 @@ class Outbox:
             self._writer = asyncio.get_running_loop().create_task(self._write_all())
 
     async def _write_all(self) -> None:
-        loop = asyncio.get_running_loop()
+        loop, refused = asyncio.get_running_loop(), False
         try:
-            while self._due:
+            while self._due and not refused:
                 data, self._due = bytes(self._due), bytearray()
                 waiting, self._waiting = self._waiting, []
                 try:
-                    if self._rewrite or self._file.size > max(COMPACT_BYTES_MIN, 4 * self._live_bytes()):
-                        await loop.run_in_executor(self._thread, self._file.replace, self._snapshot())
-                        self._rewrite = False
-                    else:
-                        append = partial(self._file.append, data, sync=bool(waiting))
-                        await loop.run_in_executor(self._thread, append)
+                    snapshot = self._snapshot() if self._file.is_due else None
+                    write = partial(self._file.write, data, snapshot, sync=bool(waiting))
+                    await loop.run_in_executor(self._thread, write)
                 except OSError as error:
-                    self._rewrite = True
-                    _settle(waiting, error)
+                    refused = True
+                    self._due[:0] = data
+                    _settle([*waiting, *self._waiting], error)
+                    self._waiting = []
                 else:
                     _settle(waiting, None)
         finally:
             self._writer = None
-
-    def _live_bytes(self) -> int:
-        """An estimate is enough: how much of the file is needed, if entries are as long as lines are on average."""
-        return self._file.size * len(self._entries) // max(1, self._file.lines)
+        if refused:
+            self._write_within(RETRY_S)
 
     def _snapshot(self) -> bytes:
         return b"".join(entry.line() for entry in self._entries.values())

@@ -14,6 +14,7 @@ from colonies_edge.apps.bridge.items import Event, Item, Kind, Stage, Verdict, a
 from colonies_edge.apps.bridge.origins import ORIGIN, Origin
 from colonies_edge.apps.bridge.settings import Down, Up
 from colonies_edge.apps.bridge.store import Store
+from colonies_edge.apps.bridge.table import Table
 from colonies_edge.apps.bridge.up import UpDesk
 from colonies_edge.protocol.codec import encode
 from colonies_edge.protocol.model import FunctionSpec, Process
@@ -76,7 +77,7 @@ def test_what_is_kept_takes_no_room_or_a_full_bridge_would_never_ask_for_it_agai
     desk = desk_of(Kind.DOWN)
     stages = (Stage.KEPT, Stage.KEPT, Stage.ENDED)
     items = [Item(key=str(n), kind=Kind.DOWN, rule="gpu", source="b" * 64, stage=s) for n, s in enumerate(stages)]
-    desk._carrier.table = items
+    desk._carrier.table = Table(items)
     assert desk._room() == Down(cloud="gpu").waiting - 1
 
 

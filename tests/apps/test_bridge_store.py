@@ -115,6 +115,48 @@ def test_rewriting_keeps_what_is_live(tmp_path: Path, monkeypatch: pytest.Monkey
     assert kept(tmp_path) == ([ITEM], [])
 
 
+def test_large_results_that_wait_are_not_written_anew_with_every_small_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "COMPACT_BYTES_MIN", 2_000)
+    files = set()
+
+    async def run() -> None:
+        store, table = Store(tmp_path), Table()
+        for number in range(50):
+            other = replace(ITEM, key=f"up:gpu:{number}", source=str(number))
+            store.put(table.take(other))
+            store.put(table.tell(other.key, Event.ENDED, verdict=Verdict(ok=True, out=("x" * 1_000,))))
+        await store.settled()
+        for number in range(100):
+            store.put_note("cursor", number)
+            await store.settled()
+            files.add((tmp_path / FILE).stat().st_ino)
+        await store.close()
+
+    asyncio.run(run())
+    assert len(files) <= 2
+
+
+def test_on_a_full_disk_what_can_be_appended_is_and_the_next_start_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no room for a second copy: here, as its name is taken."""
+    monkeypatch.setattr(module, "COMPACT_BYTES_MIN", 2_000)
+
+    async def run() -> None:
+        store, table = Store(tmp_path), Table()
+        (tmp_path / FILE).with_suffix(".new").mkdir()
+        store.put(table.take(ITEM))
+        for number in range(200):
+            store.put_note("cursor", number)
+            await store.settled()
+        await store.close()
+
+    asyncio.run(run())
+    assert kept(tmp_path) == ([ITEM], [])
+
+
 def test_a_folder_has_one_bridge(tmp_path: Path) -> None:
     async def run() -> None:
         store = Store(tmp_path)
@@ -129,7 +171,7 @@ def test_a_disk_that_refuses_ends_the_bridge_before_anything_is_said(tmp_path: P
     async def run() -> None:
         store, table = Store(tmp_path), Table()
         full = os.open("/dev/full", os.O_WRONLY)
-        os.dup2(full, store._file.descriptor)
+        os.dup2(full, store._file._descriptor)
         os.close(full)
         store.put(table.take(ITEM))
         with pytest.raises(StoreBroken, match="No space left"):

@@ -174,15 +174,41 @@ def test_what_is_not_json_is_refused_before_it_is_kept(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
+async def refused(outbox: Outbox, result: Entry) -> None:
+    """The disk is full, and then it is not."""
+    full = os.open("/dev/full", os.O_WRONLY)
+    os.dup2(full, outbox._file._descriptor)
+    os.close(full)
+    with pytest.raises(OSError, match="No space left"):
+        await outbox.keep(result)
+
+
+@pytest.mark.parametrize("closing", [True, False])
+def test_what_the_disk_refused_is_written_without_another_result(
+    tmp_path: Path, closing: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not closing:
+        monkeypatch.setattr("colonies_edge.client.outbox.RETRY_S", 0.01)
+
+    async def run() -> None:
+        outbox = Outbox(tmp_path)
+        await refused(outbox, entry(1))
+        while not closing and b"p1" not in (tmp_path / FILE).read_bytes():
+            await asyncio.sleep(0.01)
+        if closing:
+            await outbox.close()
+        else:
+            outbox.abandon()
+
+    asyncio.run(run())
+    assert [kept.processid for kept in reopened(tmp_path)[0]] == ["p1"]
+
+
 def test_a_disk_that_refuses_is_reported_and_the_result_written_later(tmp_path: Path) -> None:
     async def run() -> None:
         outbox = Outbox(tmp_path)
         await outbox.keep(entry(1))
-        full = os.open("/dev/full", os.O_WRONLY)
-        os.dup2(full, outbox._file.descriptor)
-        os.close(full)
-        with pytest.raises(OSError, match="No space left"):
-            await outbox.keep(entry(2))
+        await refused(outbox, entry(2))
         assert ids(outbox) == ["p1", "p2"]
         await outbox.keep(entry(3))
         await outbox.close()

@@ -76,6 +76,18 @@ class Carrier:
         assert self._broken is not None
         await self._broken
 
+    async def settled(self) -> None:
+        """All that was written before is on the disk. Raises StoreBroken, of which `failure` hears, too."""
+        try:
+            await self.store.settled()
+        except StoreBroken as error:
+            self._fail(error)
+            raise
+
+    def _fail(self, error: StoreBroken) -> None:
+        if self._broken is not None and not self._broken.done():
+            self._broken.set_exception(error)
+
     async def close(self) -> None:
         await end_tasks(self._drives.values())
         if self._broken is not None:
@@ -124,8 +136,7 @@ class Carrier:
         if not task.cancelled() and task.exception() is not None:
             error = task.exception()
             if isinstance(error, StoreBroken):
-                if self._broken is not None and not self._broken.done():
-                    self._broken.set_exception(error)
+                self._fail(error)
             else:
                 _log.error("item %s: a defect of the bridge; it is tried again", key, exc_info=error)
                 asyncio.get_running_loop().call_later(DEFECT_S, self._drive, key)

@@ -70,9 +70,7 @@ class DownDesk:
         await end_tasks(self._tasks)
 
     def _room(self) -> int:
-        """What is kept takes none: it waits in the cloud, and comes back only to somebody who asks for work."""
-        on_their_way = (item for item in self._carrier.table if self._is_ours(item) and item.stage is not Stage.KEPT)
-        return self._rule.waiting - sum(1 for _ in on_their_way)
+        return self._rule.waiting - self._carrier.table.taking_room(Kind.DOWN, self._rule.name)
 
     def _key(self, processid: str) -> str:
         return f"{Kind.DOWN.value}:{self._rule.name}:{processid}"

@@ -73,8 +73,10 @@ class HistoryDesk:
         for process in page:
             if self._wanted(process):
                 self._carrier.take(self._record(process))
-            # In one write with the item, as nothing is waited for between the two.
-            self._carrier.store.put_note(CURSOR, f"{process.endtime}:{process.processid}")
+        if page:
+            # In one write with the items, as nothing is waited for between them.
+            self._carrier.store.put_note(CURSOR, f"{page[-1].endtime}:{page[-1].processid}")
+            await self._carrier.settled()
         return full
 
     def _wanted(self, process: Process) -> bool:

@@ -15,7 +15,6 @@ from colonies_edge.client.line_file import LineFile, line_of
 
 FILE = "bridge.jsonl"
 LOCK = "bridge.lock"
-# Rewriting costs two syncs and all that is live; below this much it is not worth it.
 COMPACT_BYTES_MIN = 4 * 1024 * 1024
 
 
@@ -34,19 +33,16 @@ class Store:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock = FolderLock(folder / LOCK)
         self._rows: dict[str, dict[str, Any]] = {}
-        self._sizes: dict[str, int] = {}
         self._notes: dict[str, Any] = {}
-        self._live = 0  # bytes of the file that are still needed, about
         self._due = bytearray()  # lines not yet written
         self._waiting: list[asyncio.Future[None]] = []
         self._writer: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="bridge-store")
         self._failure: OSError | None = None
         self._closed = False
-        self._file = LineFile(folder / FILE)
+        self._file = LineFile(folder / FILE, compact_bytes_min=COMPACT_BYTES_MIN)
         try:
-            self.complaints = self._file.read(self._take)  # what was wrong with the file, for the log
-            self._file.replace(self._snapshot())
+            self.complaints = self._file.open(self._take, self._snapshot)  # what was wrong with the file, for the log
         except BaseException:
             self._lock.release()
             raise
@@ -111,21 +107,11 @@ class Store:
     def _apply(self, write: Write) -> None:
         if write.row is not None:
             self._rows[write.key] = dict(write.row)
-            self._measure(write.key)
         elif write.fields is not None:
             if write.key in self._rows:
                 self._rows[write.key].update(write.fields)
-                self._measure(write.key)
         else:
             self._rows.pop(write.key, None)
-            self._live -= self._sizes.pop(write.key, 0)
-
-    def _measure(self, key: str) -> None:
-        """Roughly: exact sizes would mean writing every row twice."""
-        row = self._rows[key]
-        size = 400 + len(str(row.get("work"))) if key not in self._sizes else self._sizes[key]
-        self._live += size - self._sizes.get(key, 0)
-        self._sizes[key] = size
 
     def _snapshot(self) -> bytes:
         notes = [line_of({"note": [name, value]}) for name, value in self._notes.items()]
@@ -147,10 +133,8 @@ class Store:
                 data, self._due = bytes(self._due), bytearray()
                 waiting, self._waiting = self._waiting, []
                 try:
-                    if self._file.size > max(COMPACT_BYTES_MIN, 4 * self._live):
-                        await loop.run_in_executor(self._thread, self._file.replace, self._snapshot())
-                    else:
-                        await loop.run_in_executor(self._thread, self._file.append, data)
+                    snapshot = self._snapshot() if self._file.is_due else None
+                    await loop.run_in_executor(self._thread, self._file.write, data, snapshot)
                 except OSError as error:
                     self._failure = error
                 _release(waiting)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from colonies_edge.apps.bridge.items import Event, Item, Kind, after, changes, row_of
+from colonies_edge.apps.bridge.items import Event, Item, Kind, Stage, after, changes, row_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +24,8 @@ class Table:
 
     def __init__(self, items: Iterable[Item] = ()) -> None:
         self._items = {item.key: item for item in items}
+        self._kinds = Counter(item.kind for item in self)
+        self._taking_room = Counter(_rule_of(item) for item in self if item.stage is not Stage.KEPT)
 
     def __len__(self) -> int:
         return len(self._items)
@@ -36,18 +38,23 @@ class Table:
 
     def count(self, kind: Kind) -> int:
         """How many items of a kind are on their way."""
-        return sum(1 for item in self._items.values() if item.kind is kind)
+        return self._kinds[kind]
+
+    def taking_room(self, kind: Kind, rule: str) -> int:
+        """How many of a rule are on their way. What is kept takes none: it waits where it came from, and comes back
+        only to somebody who asks for work."""
+        return self._taking_room[kind, rule]
 
     def waiting(self) -> Counter[str]:
         """How many there are of each kind, for people."""
-        return Counter(item.kind.value for item in self._items.values())
+        return Counter({kind.value: count for kind, count in self._kinds.items() if count})
 
     def take(self, item: Item) -> list[Write]:
         """The source gave us work: new, or the same once more."""
         known = self._items.get(item.key)
         if known is not None:
             return self.tell(item.key, Event.AGAIN, attempt=item.attempt, work=item.work)
-        self._items[item.key] = item
+        self._change(item.key, None, item)
         return [Write(key=item.key, row=row_of(item))]
 
     def tell(self, key: str, event: Event, **facts: Any) -> list[Write]:
@@ -56,9 +63,23 @@ class Table:
         if before is None:
             return []
         now = after(before, event, facts)
+        self._change(key, before, now)
         if now is None:
-            del self._items[key]
             return [Write(key=key)]
-        self._items[key] = now
         changed = changes(before, now)
         return [Write(key=key, fields=changed)] if changed else []
+
+    def _change(self, key: str, before: Item | None, now: Item | None) -> None:
+        """The one place where an item comes, changes or goes."""
+        for item, by in ((before, -1), (now, 1)):
+            if item is not None:
+                self._kinds[item.kind] += by
+                self._taking_room[_rule_of(item)] += by * (item.stage is not Stage.KEPT)
+        if now is None:
+            del self._items[key]
+        else:
+            self._items[key] = now
+
+
+def _rule_of(item: Item) -> tuple[Kind, str]:
+    return item.kind, item.rule
