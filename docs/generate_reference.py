@@ -51,6 +51,12 @@ OTHER_VARIABLES = (
         "which process and attempt this is, and where; keys are taken out of its environment",
     ),
     (
+        "COLONIES_INPUT, COLONIES_INPUT_FILE",
+        "what an os executor runs",
+        "what the parents in a workflow put out, a JSON list, and a file with the same; above 64 KiB only the file",
+    ),
+    ("COLONIES_PROCESS_FILE", "what an os executor runs", "a file with the whole process as JSON"),
+    (
         "COLONIES_KEY_PASSPHRASE, COLONIES_KEY_PASSPHRASE_FILE",
         _EVERY,
         "the passphrase under which private keys lie, or a file that holds it",

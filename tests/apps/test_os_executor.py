@@ -15,7 +15,7 @@ from colonies_edge.apps.executor.os_leftovers import Leftovers
 from colonies_edge.apps.executor.os_worker import OUTPUT_BYTES_MAX, Output
 from colonies_edge.client.ended import ProcessCancelled, ProcessFailed
 from colonies_edge.engine.ports import Settings
-from colonies_edge.protocol.codec import dump_json
+from colonies_edge.protocol.codec import dump_json, parse_json
 from colonies_edge.protocol.errors import UsageError
 from colonies_edge.protocol.limits import MESSAGE_BYTES_MAX
 from colonies_edge.protocol.model import FunctionSpec
@@ -71,12 +71,41 @@ def test_an_unknown_command_fails_as_the_shell_says(colony: LiveColony) -> None:
 
 
 def test_the_environment_tells_where_and_what(colony: LiveColony) -> None:
-    process = run(colony, {"funcname": "env", "env": {"LEVEL": "2", "COLONIES_PROCESS_ID": "forged"}})
+    process = run(
+        colony, {"funcname": "env", "env": {"LEVEL": "2", "COLONIES_PROCESS_ID": "forged", "COLONIES_INPUT": "forged"}}
+    )
     env = dict(line.split("=", 1) for line in process.output.splitlines() if "=" in line)
     assert env["LEVEL"] == "2"
     assert env["COLONIES_PROCESS_ID"] == process.id
+    assert env["COLONIES_INPUT"] == "[]"
     assert env["COLONIES_EXECUTOR_ID"] == process.model.assignedexecutorid
     assert env["COLONIES_COLONY_NAME"] == env["COLONIES_COLONY_ID"] == "lab"
+
+
+def test_a_command_reads_the_outputs_of_its_parents_and_its_own_process(colony: LiveColony) -> None:
+    with working(colony.os_executor()), colony.client() as client:
+        flow = client.workflow(executortype="cli", maxexectime=30)
+        parents = [flow.node("a", 'echo "it\'s 3"'), flow.node("b", "printf '4\\n5'")]
+        flow.node("both", 'printf %s "$COLONIES_INPUT"; cat "$COLONIES_INPUT_FILE"', after=parents)
+        flow.node("itself", 'cat "$COLONIES_PROCESS_FILE"', after="both")
+        run = flow.submit().wait(60)
+        alone = client.submit('printf %s "$COLONIES_INPUT"', executortype="cli").wait(60)
+        both, last = run["both"], run["itself"]
+    given = '["it\'s 3","4\\n5"]'
+    assert both.output == given + given
+    itself = parse_json(last.output)
+    assert itself["processid"] == last.id
+    assert itself["spec"]["nodename"] == "itself" and itself["in"] == [given + given]
+    assert alone.output == "[]"
+
+
+def test_what_is_too_long_for_a_variable_is_in_the_file_alone(colony: LiveColony) -> None:
+    """Linux gives one variable 128 KiB; the inputs of a process may be twice as long."""
+    with working(colony.os_executor()), colony.client() as client:
+        flow = client.workflow(executortype="cli", maxexectime=30)
+        long = [flow.node(name, "head -c 100000 /dev/zero | tr '\\0' x") for name in ("a", "b")]
+        flow.node("sum", 'printf "%s " "<$COLONIES_INPUT>"; wc -c < "$COLONIES_INPUT_FILE"', after=long)
+        assert flow.submit().wait(60)["sum"].output.split() == ["<>", "200008"]
 
 
 def test_private_keys_stay_with_the_executor(colony: LiveColony) -> None:
@@ -104,13 +133,13 @@ def test_the_executors_key_is_passed_on_when_asked(colony: LiveColony) -> None:
 
 def test_each_process_has_a_folder_of_its_own_that_goes_with_it(colony: LiveColony) -> None:
     folder = Path(run(colony, {"funcname": "touch here; pwd"}).output)
-    assert not folder.exists()
+    assert not folder.exists() and not folder.parent.exists()
 
 
 def test_a_given_folder_is_kept(colony: LiveColony, tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
-    run(colony, {"funcname": "touch here"}, workdir=tmp_path / "there")
-    assert (tmp_path / "there" / "here").exists()
+    run(colony, {"funcname": 'touch here; cat "$COLONIES_INPUT_FILE"'}, workdir=tmp_path / "there")
+    assert [path.name for path in (tmp_path / "there").iterdir()] == ["here"]
     with pytest.raises(UsageError, match="is no folder"):
         colony.os_executor(workdir=tmp_path / "nowhere")
 

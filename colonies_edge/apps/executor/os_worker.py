@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from colonies_edge.apps.executor import os_input
 from colonies_edge.apps.executor.functions import RegisteredFunction
 from colonies_edge.apps.executor.jobs import Done, Failed, Job, Result
 from colonies_edge.apps.executor.os_command import Refused, Rules, environment
@@ -104,23 +105,23 @@ class CommandWorker:
             await asyncio.wait(self._tasks)
 
     async def _carry_out(self, job: Job, done: Callable[[Result], None]) -> None:
-        folder = self._workdir
+        own: Path | None = None
         result: Result
         try:
-            if folder is None:
-                folder = Path(tempfile.mkdtemp(prefix="colonies-"))
-            result = await self._run(job, folder)
+            own = Path(tempfile.mkdtemp(prefix="colonies-"))
+            result = await self._run(job, own)
         except (Refused, OSError) as error:
             result = Failed(errors=(_reason(error),))
         except Exception as error:
             _log.exception("process %s could not be run", job.processid)
             result = Failed(errors=(f"the executor could not run it: {error}",))
         finally:
-            if folder is not None and self._workdir is None:
-                await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+            if own is not None:
+                await asyncio.to_thread(shutil.rmtree, own, ignore_errors=True)
         done(result)
 
-    async def _run(self, job: Job, folder: Path) -> Result:
+    async def _run(self, job: Job, own: Path) -> Result:
+        """`own` is this process's folder: what it may read of itself, and where it runs unless all run in one place."""
         spec = job.process.spec
         self._rules.check_env(spec.env)
         argv = self._rules.argv(spec)
@@ -128,10 +129,14 @@ class CommandWorker:
         err = Output(job.notes.log, head_max=0, tail_max=ERROR_TAIL_BYTES)
         about = {
             **self._own_env,
+            **await asyncio.to_thread(os_input.written, job.process, own),
             VARIABLE: job.processid,
             "COLONIES_ATTEMPT": str(job.attempt),
         }
         env = environment(self._base_env, spec, about, private_key=self._private_key)
+        folder = self._workdir or own / "work"
+        if self._workdir is None:
+            folder.mkdir()
         if job.unwanted:
             return Failed(errors=("stopped before it began",))
         process = GroupProcess(argv, env=env, cwd=folder, stdout=out.write, stderr=err.write)
