@@ -1,6 +1,9 @@
 """A cloud, a site and a bridge between them on this machine: one workflow over all of it, and one job from above.
 
+    .venv/bin/pip install '.[http,bridge]'
     .venv/bin/python examples/two_sites/run.py
+
+or, with the one file, `PYTHONPATH=dist/colonies-edge.pyz python3 examples/two_sites/run.py`.
 
 Everything is kept in a temporary folder and is gone at the end.
 """
@@ -17,12 +20,17 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from colonies_edge import Client
+if TYPE_CHECKING:
+    from colonies_edge import Client
 
 HERE = Path(__file__).resolve().parent
 PATIENCE_S = 60
+# What the coordinator in the cloud serves HTTP with, and what the bridge speaks it with.
+NEEDED = ("colonies_edge", "starlette", "uvicorn", "websockets", "httpx2")
 
 
 class Site:
@@ -46,6 +54,8 @@ class Site:
         return [sys.executable, "-m", "colonies_edge", *words]
 
     def client(self) -> Client:
+        from colonies_edge import Client
+
         return Client.from_env(
             mqtt=self.environment["COLONIES_MQTT"],
             colonyname=self.environment["COLONIES_COLONY_NAME"],
@@ -61,14 +71,38 @@ def free_port() -> int:
         return port
 
 
-@contextmanager
-def running(name: str, words: list[str], folder: Path, **variables: str) -> Iterator[None]:
-    """A program of its own; what it says is in the folder, and is shown if it ends too early."""
+def require_packages() -> None:
+    """End with a sentence when something is not here, not with the error of a program below."""
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    if missing:
+        raise SystemExit(
+            f"{sys.executable} has no {', '.join(missing)}: `{sys.executable} -m pip install '{HERE.parents[1]}"
+            "[http,bridge]'`, or set PYTHONPATH to the path of colonies-edge.pyz"
+        )
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """No settings of another colony, and the package from where this program has it, be it a relative path."""
+    place = find_spec("colonies_edge")
+    assert place is not None and place.origin is not None
     clean = {key: value for key, value in os.environ.items() if not key.startswith("COLONIES_")}
+    return {**clean, "PYTHONPATH": str(Path(place.origin).absolute().parents[1]), **variables}
+
+
+@contextmanager
+def running(name: str, words: list[str], folder: Path, said: str = "", **variables: str) -> Iterator[None]:
+    """A program of its own, which has said so; all that it says is in the folder, and is shown if it ends too early."""
     log = folder / f"{name}.log"
     with open(log, "wb") as file:
-        program = subprocess.Popen(words, cwd=folder, env={**clean, **variables}, stdout=file, stderr=file)
+        program = subprocess.Popen(words, cwd=folder, env=environment(**variables), stdout=file, stderr=file)
     try:
+        end = time.monotonic() + PATIENCE_S
+        while said not in log.read_text():
+            if program.poll() is not None:
+                raise SystemExit(1)
+            if time.monotonic() > end:
+                raise SystemExit(f"{name} has not said {said!r}, but: {log.read_text()}")
+            time.sleep(0.1)
         yield
     finally:
         early = program.poll() is not None
@@ -78,27 +112,14 @@ def running(name: str, words: list[str], folder: Path, **variables: str) -> Iter
             print(f"{name} ended by itself: {log.read_text()}", file=sys.stderr)
 
 
-def until_said(folder: Path, name: str, text: str) -> None:
-    """Wait until that program has said so."""
-    for _ in range(10 * PATIENCE_S):
-        if text in (folder / f"{name}.log").read_text():
-            return
-        time.sleep(0.1)
-    raise SystemExit(f"{name} has not said {text!r}, but: {(folder / f'{name}.log').read_text()}")
-
-
 def start(stack: ExitStack, folder: Path) -> tuple[Site, Site]:
     """The cloud with HTTP, the site, the bridge, and an executor on each side."""
     cloud, site = Site(folder / "cloud", "company"), Site(folder / "site", "plant")
     listen = ("coordinator", "start", "--listen")
-    stack.enter_context(
-        running(
-            "coordinator", cloud.command(*listen, cloud.mqtt, "--http", cloud.http), cloud.folder, **cloud.environment
-        )
-    )
-    stack.enter_context(running("coordinator", site.command(*listen, site.mqtt), site.folder, **site.environment))
-    for colony in (cloud, site):
-        until_said(colony.folder, "coordinator", "what the environment says of it are there")
+    for colony, more in ((cloud, ("--http", cloud.http)), (site, ())):
+        words = colony.command(*listen, colony.mqtt, *more)
+        said = "what the environment says of it are there"
+        stack.enter_context(running("coordinator", words, colony.folder, said, **colony.environment))
     stack.enter_context(running("gpu", [sys.executable, str(HERE / "gpu.py")], cloud.folder, **cloud.environment))
     stack.enter_context(running("camera", [sys.executable, str(HERE / "camera.py")], site.folder, **site.environment))
     config = string.Template((HERE / "bridge.toml").read_text())
@@ -111,6 +132,7 @@ def start(stack: ExitStack, folder: Path) -> tuple[Site, Site]:
 
 
 def main() -> None:
+    require_packages()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="two-sites-")))
         cloud, site = start(stack, folder)
@@ -132,7 +154,7 @@ def main() -> None:
         print("The bridge:", flush=True)
         time.sleep(3)  # it looks at its own figures every two seconds
         status = site.command("bridge", "status")
-        subprocess.run(status, cwd=site.folder, env={**os.environ, **site.environment}, check=True)
+        subprocess.run(status, cwd=site.folder, env=environment(**site.environment), check=True)
 
 
 if __name__ == "__main__":
