@@ -170,6 +170,18 @@ def test_what_would_not_start_as_a_bridge_changes_nothing(
     assert files(image) == {}
 
 
+def test_a_bridge_without_an_edge_is_told_where_one_could_be_said(
+    installer: Installer, image: Path, bridge: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = installer.run("install", "bridge", "--config", str(bridge), code=2)
+    assert "[edge]: colony is missing" in told and "--colonyname" in told and "folder of that colony" in told
+    (tmp_path / ".colonies-edge").mkdir()
+    (tmp_path / ".colonies-edge/devenv").write_text("export COLONIES_COLONY_NAME=home\n")
+    installer.run("install", "bridge", "--config", str(bridge))
+    assert read_settings(image / "etc/colonies-edge/bridge.env")["COLONIES_COLONY_NAME"] == "home"
+
+
 def test_a_unit_is_what_systemd_understands_and_lets_little_through(installer: Installer, image: Path) -> None:
     if ANALYZE is None:
         pytest.skip("systemd-analyze is missing; install it with: apt-get install systemd")
@@ -248,6 +260,21 @@ def test_where_systemd_does_not_run_it_is_said_what_can_be_done(
     assert main(["install", "coordinator", "--program", str(pyz)]) == 2
     told = capsys.readouterr().err
     assert "systemd does not run here" in told and "--service-manager none" in told and "--root" in told
+    assert main(["install", "coordinator", "--colonyname", "home", "--program", str(pyz), "--dry-run"]) == 0
+    shown = capsys.readouterr()
+    assert "systemd does not run here" in shown.err
+    assert "would start colonies-edge-coordinator" in shown.out and "would found colony home" in shown.out
+
+
+def test_a_colony_cannot_be_founded_in_an_image_and_the_other_steps_are_shown(
+    installer: Installer, image: Path, pyz: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("install", "coordinator", "--colonyname", "home")
+    assert "needs a coordinator that runs" in installer.run(*words, code=2)
+    assert files(image) == {}
+    assert main([*words, "--dry-run", "--root", str(image), "--program", str(pyz)]) == 2
+    shown = capsys.readouterr()
+    assert "would write the unit" in shown.out and "leave it away here" in shown.err
 
 
 def test_another_version_is_not_installed_over_the_first(

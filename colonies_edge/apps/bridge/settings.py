@@ -184,7 +184,8 @@ class _Reader:
             owner=owner,
         )
         if not settings.colony:
-            raise table.wrong("colony", "is missing: the name of the colony on that side")
+            elsewhere = "; or be in the folder of that colony, or give --colonyname" if side == EDGE else ""
+            raise table.wrong("colony", f"is missing: the name of the colony on that side{elsewhere}")
         table.done()
         return settings
 

@@ -125,7 +125,11 @@ def _key_of_executor(session: Session) -> dict[str, bytes]:
 def _settings_there(session: Session, role: str) -> dict[str, str]:
     from colonies_edge.apps.install.settings_file import read_settings
 
-    return read_settings(layout_of(session).settings(role))
+    path = layout_of(session).settings(role)
+    try:
+        return read_settings(path)
+    except PermissionError as error:
+        raise UsageError(f"{path} is for root and the service to read: run this with sudo, --dry-run too") from error
 
 
 def _install(
@@ -159,13 +163,16 @@ def _install(
         colony=colony,
         folder=session.folder.resolve() if colony else session.folder,
     )
-    if colony and not (layout.live and wish.manager.supervises):
-        raise UsageError("--colonyname needs a coordinator that runs: leave it away here, and add the colony there")
+    nobody_to_ask = bool(colony) and not (layout.live and wish.manager.supervises)
+    too_early = UsageError("--colonyname needs a coordinator that runs: leave it away here, and add the colony there")
+    if nobody_to_ask and not args.dry_run:
+        raise too_early
     steps = plan_install(wish)
     done = work_off(session, steps)
-    if session.shown_as_json({"role": role, "program": program.name, "dryrun": args.dry_run, "steps": done}):
-        return 0
-    if not args.dry_run:
+    as_json = session.shown_as_json({"role": role, "program": program.name, "dryrun": args.dry_run, "steps": done})
+    if nobody_to_ask:
+        raise too_early
+    if not (as_json or args.dry_run):
         session.console.info(_what_next(session, wish.manager, layout, role, changed=bool(steps)))
     return 0
 
@@ -200,8 +207,8 @@ def layout_of(session: Session) -> Layout:
 
 
 def manager_of(session: Session, layout: Layout) -> ServiceManager:
-    """Raises UsageError where systemd does not run and nobody said that this is known."""
-    from colonies_edge.apps.install.managers import Systemd, Unmanaged, systemd_runs
+    """Raises UsageError where systemd does not run and nobody said that this is known; a dry run is shown anyway."""
+    from colonies_edge.apps.install.managers import AbsentSystemd, Systemd, Unmanaged, systemd_runs
 
     args = session.args
     if args.service_manager == "none" or not layout.live:
@@ -209,13 +216,13 @@ def manager_of(session: Session, layout: Layout) -> ServiceManager:
     if systemd_runs():
         return Systemd()
     where = "systemd does not run here (a container, or another init system)"
-    if args.service_manager == "systemd" or not args.dry_run:
-        raise UsageError(
-            f"{where}; --service-manager none puts everything in place and tells what to start,"
-            " --root DIR installs into an image"
-        )
-    session.console.warn(f"{where}: shown is what --service-manager none would do")
-    return Unmanaged()
+    instead = (
+        "--service-manager none puts everything in place and tells what to start, --root DIR installs into an image"
+    )
+    if not args.dry_run:
+        raise UsageError(f"{where}; {instead}")
+    session.console.warn(f"{where}: shown is what would be done where it does; here, {instead}")
+    return AbsentSystemd()
 
 
 def work_off(session: Session, steps: Sequence[Step]) -> list[dict[str, object]]:

@@ -51,7 +51,9 @@ class Rules:
     def _program(self, funcname: str) -> str:
         """Looked up in the executor's own PATH, never in that of the process."""
         if funcname not in self.allow:
-            raise Refused(f"{funcname!r} is not allowed here; allowed are: {', '.join(sorted(self.allow))}")
+            first = funcname.split(maxsplit=1)[0]
+            apart = f"; the arguments of {first} go into args" if first in self.allow else ""
+            raise Refused(f"{funcname!r} is not allowed here; allowed are: {', '.join(sorted(self.allow))}{apart}")
         path = shutil.which(funcname)
         if path is None:
             raise Refused(f"{funcname!r} is allowed, but is not installed on this machine")

@@ -102,6 +102,13 @@ class Systemd:
         return " ".join(said[-1].split()) if said else ""
 
 
+class AbsentSystemd(Systemd):
+    """As systemd is asked on a machine where it runs and nothing is installed: for a dry run where it does not."""
+
+    def state(self, unit: str) -> ServiceState:
+        return ServiceState(state="inactive")
+
+
 class Unmanaged:
     """No service manager: files are put in place, starting and stopping is somebody else's."""
 
