@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import importlib
 import importlib.util
 import itertools
+import json
 import os
 import re
 import shlex
@@ -21,6 +23,7 @@ import pytest
 from colonies_edge.apps.cli.completion_tree import tree
 from colonies_edge.apps.cli.parser import GROUPS, parse
 from colonies_edge.protocol.errors import UsageError
+from colonies_edge.protocol.model import Conditions, FunctionSpec
 from tests.test_tidy import ROOT, named, python_files, tracked, tree_of
 
 PAGES = [path for path in tracked() if path.suffix == ".md"]
@@ -33,6 +36,7 @@ LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")
 OURS = re.compile(
     r"`((?:tests|docs|benchmarks|examples|broker_config|colonies_edge|engine|storage|transports)/[\w./-]+)`"
 )
+SHOWN = re.compile(r"^`(examples/[\w./-]+)`[^\n]*:\n\n```\w+\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 VARIABLE = re.compile(r"(COLONIES|AWS_S3)_[A-Z0-9_]*[A-Z0-9]")
 PROGRAM = "colonies-edge"
 ABOUT = frozenset({"systemctl", "journalctl", "man"})  # take the name of the service or the page
@@ -159,15 +163,33 @@ def test_commands_in_documents_are_understood(page: Path) -> None:
     assert not wrong, f"{named(page)} tells people to type what is refused: {wrong}"
 
 
-def test_the_readmes_python_is_python_and_imports_what_there_is() -> None:
-    found = blocks(README, "python")
-    assert found, "the README shows how it is used in Python"
-    for block in found:
+@pytest.mark.parametrize("page", [page for page in PAGES if SHOWN.search(page.read_text("utf-8"))], ids=named)
+def test_files_that_a_page_shows_are_those_of_the_examples(page: Path) -> None:
+    for name, text in SHOWN.findall(page.read_text("utf-8")):
+        assert text == (ROOT / name).read_text("utf-8"), f"{named(page)} shows another {name} than is there"
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "json")], ids=named)
+def test_json_in_documents_is_json(page: Path) -> None:
+    for block in blocks(page, "json"):
+        json.loads(block)
+
+
+def test_every_field_of_a_function_spec_is_described() -> None:
+    page = (ROOT / "docs" / "reference" / "function-spec.md").read_text("utf-8")
+    described = set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\|(.*?)\|", page, re.MULTILINE))))
+    there = {field.name for cls in (FunctionSpec, Conditions) for field in dataclasses.fields(cls)} - {"conditions"}
+    assert described == there
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=named)
+def test_python_in_documents_is_python_and_imports_what_there_is(page: Path) -> None:
+    for block in blocks(page, "python"):
         for node in ast.walk(ast.parse(block)):
             if isinstance(node, ast.ImportFrom) and node.module == "colonies_edge":
                 module = importlib.import_module("colonies_edge")
                 missing = [alias.name for alias in node.names if not hasattr(module, alias.name)]
-                assert not missing, f"the README imports {missing}"
+                assert not missing, f"{named(page)} imports {missing}"
 
 
 def test_the_readme_does_not_deny_what_is_there() -> None:

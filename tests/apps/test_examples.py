@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import signal
 import struct
 import subprocess
@@ -14,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from colonies_edge.client.ended import ProcessFailed
-from tests.support.live_colony import LiveColony
+from tests.support.live_colony import LiveColony, working
+from tests.support.until import until
 from tests.test_tidy import ROOT
 
 EXAMPLES = ROOT / "examples"
@@ -128,6 +130,75 @@ def test_pictures_survive_bmp_with_padding_and_bad_ones_are_refused(monkeypatch:
     for bad in (b"", whole[:60], whole[:-1], b"XX" + whole[2:], whole[:28] + b"\x08" + whole[29:]):
         with pytest.raises(pictures.NoPicture):
             pictures.from_bmp(bad)
+
+
+# -- workflows, generators, blueprints
+
+FILES = EXAMPLES / "workflow"
+
+
+def ce(colony: LiveColony, *words: str) -> str:
+    """What a command says on its standard output, as it is typed in the pages of these examples."""
+    command = [sys.executable, "-m", "colonies_edge", *words]
+    done = subprocess.run(command, env=colony.environment(), cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_workflows_hand_on_what_their_nodes_put_out(colony: LiveColony) -> None:
+    with working(colony.os_executor()), started(colony, "workflow/weather.py"):
+        graph = json.loads(ce(colony, "workflow", "submit", "--spec", str(FILES / "weather.json"), "--wait", "--json"))
+        with colony.client() as client:
+            run = client.workflow_run(graph["processgraphid"])
+            report = run["report"].id
+            assert run["report"].output == 'inside and outside: ["21","7"]'
+        assert ce(colony, "process", "get", "-p", report, "--out") == 'inside and outside: ["21","7"]\n'
+        followed = ce(colony, "workflow", "submit", "--spec", str(FILES / "compared.json"), "--follow")
+        assert "compare successful" in followed
+        command = [sys.executable, str(FILES / "submit.py")]
+        said = subprocess.run(command, env=colony.environment(), capture_output=True, text=True)
+        assert (said.stdout, said.stderr) == ("inside: 21\noutside: 7\ncompare: +14.0 K\n", "")
+
+
+def test_a_generators_arguments_come_after_the_words_of_the_command(colony: LiveColony) -> None:
+    words = ("--name", "readings", "--trigger", "3", "--timeout", "60", "--spec", str(EXAMPLES / "batch.json"))
+    with working(colony.os_executor()), colony.client() as client:
+        generator = json.loads(ce(colony, "generator", "add", *words, "--json"))["generatorid"]
+        for arg in ("21.5", "21.7 C", "22"):
+            ce(colony, "generator", "pack", "--generatorid", generator, "--arg", arg)
+        until(lambda: bool(client.search_logs("together")))
+        assert [line.message for line in client.search_logs("together")] == ["together: 21.5 21.7 C 22\n"]
+        client.remove_generator(generator)
+
+
+def test_crons_are_added_as_the_page_says(colony: LiveColony) -> None:
+    at = ("--cron", "TZ=Europe/Stockholm 0 30 2 * * *")
+    for name, when in (("nightly", at), ("often", ("--interval", "600", "--waitprevious"))):
+        added = ce(colony, "cron", "add", "--name", name, *when, "--spec", str(FILES / "weather.json"), "--json")
+        ce(colony, "cron", "remove", "--cronid", json.loads(added)["cronid"])
+
+
+def test_lamps_are_as_their_blueprints_say(colony: LiveColony) -> None:
+    folder = EXAMPLES / "blueprint"
+
+    def status() -> dict[str, object]:
+        with colony.client() as client:
+            return dict(client.get_blueprint("hall").status)
+
+    with started(colony, "blueprint/lamp.py"):
+        ce(colony, "blueprint", "definition", "add", "--spec", str(folder / "lamps.json"))
+        ce(colony, "blueprint", "add", "--spec", str(folder / "hall.json"))
+        until(lambda: status() == {"level": 70, "colour": "warm"})
+        ce(colony, "blueprint", "set", "--name", "hall", "--key", "level", "--value", "30")
+        until(lambda: status() == {"level": 30, "colour": "warm"})
+        ce(colony, "blueprint", "update", "--spec", str(folder / "hall.json"))
+        ce(colony, "blueprint", "reconcile", "--name", "hall")
+        until(lambda: status() == {"level": 70, "colour": "warm"})
+        ce(colony, "blueprint", "doctor")
+        ce(colony, "blueprint", "remove", "--name", "hall")
+        with colony.client() as client:
+            until(lambda: bool(client.search_logs("hall is off")))
+        ce(colony, "blueprint", "definition", "remove", "--name", "lamps")
 
 
 # -- the router
