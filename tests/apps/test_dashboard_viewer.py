@@ -55,6 +55,12 @@ def test_questions_without_a_signature_are_answered(colony: HttpColony) -> None:
     assert [one["name"] for one in colony.do(None, "getusersmsg", colonyname="lab")] == ["me", "viewer"]
 
 
+@pytest.mark.parametrize("payload", ["[]", "null", '"x"'])
+def test_what_is_no_question_is_a_bad_request(colony: HttpColony, payload: str) -> None:
+    body = {"payloadtype": "getcolonystatsmsg", "payload": base64.b64encode(payload.encode()).decode(), "signature": ""}
+    assert said(colony.http, "POST", "/api", json.dumps(body).encode()).status == 400
+
+
 def test_nothing_that_changes_anything_is_taken(colony: HttpColony) -> None:
     process = colony.submit()
     before = (colony.folder / "coordinator" / "journal").glob("*")

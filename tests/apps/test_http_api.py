@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from colonies_edge.crypto.identity import Signer, new_private_key
-from colonies_edge.protocol.limits import MESSAGE_BYTES_MAX
+from colonies_edge.protocol.limits import ENROL_BYTES_MAX, MESSAGE_BYTES_MAX
 from colonies_edge.transports.system import SystemClock, entropy
 from tests.support.http import Said, ask, envelope, post, said
 from tests.support.http_colony import HttpColony, spec
@@ -161,6 +161,16 @@ def test_a_request_over_the_limit_is_refused_and_the_next_one_is_not(colony: Htt
     found = post(colony.http, b"x" * (MESSAGE_BYTES_MAX + 1))
     assert found.status == 413 and str(MESSAGE_BYTES_MAX) in found.value["message"]
     assert post(colony.http, envelope({"msgtype": "versionmsg"}, None)).status == 200
+
+
+def test_an_enrolment_is_a_small_message(colony: HttpColony) -> None:
+    assert colony.ask(STRANGER, "enrolmsg", colonyname="lab", token="x" * ENROL_BYTES_MAX)[0] == 413
+
+
+def test_strangers_with_a_token_are_looked_at_so_many_a_second(colony: HttpColony) -> None:
+    while (status := colony.ask(STRANGER, "enrolmsg", colonyname="lab", token="ce1.x")[0]) != 429:
+        assert status == 403
+    assert colony.ask(colony.me, "getcolonymsg", colonyname="lab")[0] == 200
 
 
 def test_a_stranger_is_refused(colony: HttpColony) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import time
@@ -14,7 +15,9 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from colonies_edge.apps.coordinator import front_desk
+from colonies_edge.apps.coordinator.front_desk import FrontDesk, HungUp, Visit
 from colonies_edge.crypto.identity import Signer, new_private_key
+from colonies_edge.transports.ports import Delivery
 from colonies_edge.transports.system import entropy
 from tests.support.http import envelope
 from tests.support.http_colony import HttpColony
@@ -167,6 +170,15 @@ def test_when_the_last_subscription_is_over_the_socket_is_closed_properly(colony
         assert socket.ended() == 1000
 
 
+def test_a_request_may_come_in_parts_some_of_them_empty(colony: HttpColony) -> None:
+    process = colony.submit()
+    fields = {"colonyname": "lab", **of(process), "state": 0, "timeout": PATIENCE_S}
+    frame = envelope({"msgtype": "subscribeprocessmsg", **fields}, colony.me).decode()
+    with Socket(colony) as socket:
+        socket.connection.send(["", *[""] * 20, frame[:50], "", frame[50:], ""])
+        assert socket.event()["processid"] == process["processid"]
+
+
 @pytest.mark.parametrize("timeout", [0, -1, None])
 def test_without_time_a_subscription_ends_at_once(colony: HttpColony, timeout: int | None) -> None:
     process = colony.submit()
@@ -200,6 +212,19 @@ def test_refusals_are_frames_with_403_and_the_connection_stays(colony: HttpColon
         assert socket.event()["state"] == 0
 
 
+@pytest.mark.parametrize("kind", ["subscribechannelmsg", "subscribeprocessgraphmsg"])
+@pytest.mark.parametrize("value", [[], "x", None, 7], ids=repr)
+def test_what_is_no_message_is_refused_like_any_other(
+    colony: HttpColony, caplog: pytest.LogCaptureFixture, kind: str, value: Any
+) -> None:
+    with Socket(colony) as socket:
+        payload = base64.b64encode(json.dumps(value).encode()).decode()
+        signature = STRANGER.sign(payload.encode())
+        socket.connection.send(json.dumps({"payloadtype": kind, "payload": payload, "signature": signature}))
+        assert socket.frame()[1]["status"] == 403
+    assert caplog.records == []
+
+
 def test_other_requests_on_the_socket_are_not_looked_at(colony: HttpColony) -> None:
     with Socket(colony) as socket:
         socket.subscribe(colony.me, "submitfuncspecmsg", spec={"conditions": {"colonyname": "lab"}})
@@ -212,6 +237,41 @@ def test_a_socket_without_subscription_is_ended(colony: HttpColony, monkeypatch:
     monkeypatch.setattr(front_desk, "WEBSOCKET_SILENT_S", 0.1)
     with Socket(colony) as socket:
         assert socket.ended() == 1000
+
+
+def test_refusals_keep_no_socket_open(colony: HttpColony, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(front_desk, "WEBSOCKET_SILENT_S", 0.5)
+    with Socket(colony) as socket, pytest.raises(ConnectionClosed):
+        while True:
+            stranger = Signer(new_private_key(entropy(32)))
+            socket.process(stranger, "0" * 64, 0)
+            assert socket.frame()[0]["error"]
+
+
+def test_who_is_refused_is_not_remembered(colony: HttpColony) -> None:
+    assert colony.running is not None
+    with Socket(colony) as socket:
+        for _ in range(10):
+            socket.process(Signer(new_private_key(entropy(32))), "0" * 64, 0)
+            socket.frame()
+        barrier(colony, socket)
+        (listener,) = colony.running.coordinator.desk._sockets.values()
+        assert (listener._subscribers, listener._asking) == ({colony.me.identity}, {})
+
+
+def test_who_leaves_before_the_answer_leaves_no_subscription_behind() -> None:
+    queue: list[Delivery] = []
+
+    async def run() -> None:
+        listener = FrontDesk(queue.append, str).listen(lambda frame: None, lambda: None)
+        fields = {"colonyname": "lab", "processid": "0" * 64, "state": 0, "timeout": 5}
+        assert listener.hear(envelope({"msgtype": "subscribeprocessmsg", **fields}, STRANGER))
+        listener.gone()
+
+    asyncio.run(run())
+    asked, left = queue
+    assert isinstance(asked, Visit) and isinstance(left, HungUp)
+    assert left.route == asked.request.route
 
 
 def test_a_channel_is_followed_to_its_end(colony: HttpColony) -> None:

@@ -11,13 +11,14 @@ from colonies_edge.crypto.identity import BadSignature, recover
 from colonies_edge.engine.access import RULES, Memory, Role
 from colonies_edge.engine.outcome import Event, Reply, Request, Route
 from colonies_edge.protocol.envelope import Envelope, plain_reply
-from colonies_edge.protocol.errors import BadRequest, ColoniesError, Forbidden, Unavailable
-from colonies_edge.protocol.limits import MESSAGE_BYTES_MAX, WEBSOCKET_SILENT_S
-from colonies_edge.protocol.messages import MESSAGES, GetServerInfo, Ready, message_type
+from colonies_edge.protocol.errors import BadRequest, ColoniesError, Forbidden, TooLarge, TooManyRequests, Unavailable
+from colonies_edge.protocol.limits import ENROL_BYTES_MAX, ENROLS_PER_S, MESSAGE_BYTES_MAX, WEBSOCKET_SILENT_S
+from colonies_edge.protocol.messages import MESSAGES, Enrol, GetServerInfo, Ready, message_type
 from colonies_edge.protocol.messages_base import msgid_in
+from colonies_edge.transports.allowance import Allowance
 from colonies_edge.transports.desk import Answer, Page
 from colonies_edge.transports.ports import Delivery, nothing
-from colonies_edge.transports.system import new_msgid
+from colonies_edge.transports.system import SystemClock, new_msgid
 
 # What the connection's name of an HTTP caller begins with; no name of a connection in a topic does.
 HTTP = "."
@@ -33,6 +34,10 @@ VIEWED = frozenset(
 )
 _TEXT = "text/plain; charset=utf-8"
 _AS_403 = frozenset({400, 404, 500})  # on a websocket upstream refuses with one status (protocol-core.md 6.1)
+
+
+class NotSigned(Forbidden):
+    """Nobody can have made this signature."""
 
 
 @dataclass(slots=True)
@@ -74,6 +79,7 @@ class FrontDesk:
         self._calls: dict[str, asyncio.Future[Answer]] = {}  # by the name of the connection
         self._sockets: dict[str, _Socket] = {}
         self._closed = False
+        self._enrolling = Allowance(ENROLS_PER_S)
         self._latest: tuple[Any, bytes] = (object(), b"")  # the value of an event, and what was said of it
         self.counts: Counter[str] = Counter()
         self.unheard: list[tuple[str, str]] = []
@@ -83,7 +89,7 @@ class FrontDesk:
     def ask(self, body: bytes, at_home: bool = False) -> "asyncio.Future[Answer]":
         waiter: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         try:
-            request = self.request(body, self._new_conn(), at_home)
+            request = self.request(self.opened(body), self._new_conn(), at_home)
             if request.payloadtype.startswith(_SUBSCRIBE):  # known on the websocket only (1.3)
                 raise Forbidden(f"invalid rpcMsg.PayloadType: {request.payloadtype}")
         except ColoniesError as error:
@@ -108,11 +114,17 @@ class FrontDesk:
 
     # Requests
 
-    def request(self, body: bytes, conn: str, at_home: bool = False) -> Request:
+    def opened(self, body: bytes) -> Envelope:
+        """Raises ColoniesError."""
+        envelope = Envelope.parse(body, self._message_bytes_max)
+        if envelope.payloadtype == Enrol.msgtype and len(body) > ENROL_BYTES_MAX:
+            raise TooLarge(f"An enrolmsg has at most {ENROL_BYTES_MAX} bytes")
+        return envelope
+
+    def request(self, envelope: Envelope, conn: str, at_home: bool = False) -> Request:
         """The request in an envelope, in upstream's order of checks (1.3). Raises ColoniesError."""
         if self._closed:
             raise Unavailable("The coordinator stops")
-        envelope = Envelope.parse(body, self._message_bytes_max)
         if at_home and self._viewer and not envelope.signature and envelope.payloadtype in VIEWED:
             return self._viewed(envelope, conn)
         known = MESSAGES.get(envelope.payloadtype)
@@ -138,17 +150,21 @@ class FrontDesk:
         """A question that nobody signed. It gets no stamp, so that nothing of it can reach the journal."""
         value = envelope.message()
         msgid = msgid_in(value) or new_msgid()
-        value = {key: item for key, item in value.items() if key not in ("msgid", "ts")}
+        if isinstance(value, dict):  # what is none is refused by the engine
+            value = {key: item for key, item in value.items() if key not in ("msgid", "ts")}
         route = Route(colony="", party=self._viewer, conn=conn)
         kind = envelope.payloadtype
         return Request(caller=self._viewer, payloadtype=kind, value=value, route=route, stamped=False, msgid=msgid)
 
     def _caller(self, envelope: Envelope) -> str:
+        if envelope.payloadtype == Enrol.msgtype and not self._enrolling.take(SystemClock().monotonic_ns()):
+            self.counts["not looked at: too many enrol"] += 1
+            raise TooManyRequests("Too many devices enrol at this moment: try again in a second")
         try:
             return recover(envelope.signed_text(), envelope.signature)
         except BadSignature as error:
             self.counts["signature that nobody can have made"] += 1
-            raise Forbidden(str(error)) from None
+            raise NotSigned(str(error)) from None
 
     def _new_conn(self) -> str:
         return f"{HTTP}{next(self._numbers)}"
@@ -191,7 +207,7 @@ class FrontDesk:
         """A subscription of this connection is over."""
         socket = self._sockets.get(route.conn)
         if socket is not None:
-            socket.subscribed(-1)
+            socket.unsubscribed()
 
     def drop(self, conn: str) -> None:
         """The websocket is gone."""
@@ -219,62 +235,68 @@ class _Socket:
         self.say = say
         self._desk = desk
         self._close = close
-        self._asked = 0  # requests that are not answered yet
+        self._asking: Counter[str] = Counter()  # callers of requests that are not answered yet
         self._subscriptions = 0
-        self._parties: set[str] = set()
+        self._subscribers: set[str] = set()
         self._confirming: set[str] = set()  # msgids
-        self._silence: asyncio.TimerHandle | None = asyncio.get_running_loop().call_later(WEBSOCKET_SILENT_S, self.end)
+        self._silence: asyncio.TimerHandle | None = None
+        self._expect_something()
 
     def hear(self, frame: bytes) -> bool:
         try:
-            request = self._desk.request(frame, self.conn, self._at_home)
+            envelope = self._desk.opened(frame)
+        except ColoniesError:
+            return False
+        if not envelope.payloadtype.startswith(_SUBSCRIBE):
+            return bool(envelope.payloadtype)  # as upstream: not looked at, but it says what it is
+        try:
+            request = self._desk.request(envelope, self.conn, self._at_home)
+        except NotSigned:
+            return False
         except ColoniesError as error:
-            return self._refuse(frame, error)
-        if not request.payloadtype.startswith(_SUBSCRIBE):
-            return True  # as upstream: not looked at
-        if request.payloadtype in _TIMED and not _positive(request.value):
+            if envelope.payloadtype in MESSAGES:
+                self.say(_refused(error.body()))
+            return True
+        fields = request.value if isinstance(request.value, dict) else {}  # the engine refuses what is none
+        if request.payloadtype in _TIMED and not _positive(fields.get("timeout")):
             self.end()
             return True
-        self._asked += 1
-        if request.value.get("confirm") is True:
+        self._asking[request.caller] += 1
+        if fields.get("confirm") is True:
             self._confirming.add(request.msgid)
-        self._parties.add(request.caller)
         self._desk.enqueue(Visit("", b"", False, nothing, request))
-        return True
-
-    def _refuse(self, frame: bytes, error: ColoniesError) -> bool:
-        """A request to subscribe whose payload is wrong is told so; what is no request of anybody is not."""
-        try:
-            envelope = Envelope.parse(frame)
-            recover(envelope.signed_text(), envelope.signature)
-        except (ColoniesError, BadSignature):
-            return False
-        if envelope.payloadtype in MESSAGES and envelope.payloadtype.startswith(_SUBSCRIBE):
-            self.say(_refused(error.body()))
         return True
 
     def reply(self, reply: Reply) -> None:
         """Success is silent (6.1), and then events come; who asks for it is told from when on none is missed."""
-        self._asked -= 1
-        if reply.msgid in self._confirming:
-            self._confirming.discard(reply.msgid)
-            if not reply.error:
-                self.say(plain_reply(reply.payloadtype, {"msgid": reply.msgid}, False))
+        caller = reply.route.party
+        self._asking -= Counter((caller,))
+        confirm = reply.msgid in self._confirming
+        self._confirming.discard(reply.msgid)
         if reply.error:
             self.say(_refused(reply.value))
-            self.subscribed(0)
-        else:
-            self.subscribed(1)
-
-    def subscribed(self, change: int) -> None:
-        """One subscription more, or less; the last one takes the connection with it."""
-        self._subscriptions += change
+            return
+        if confirm:
+            self.say(plain_reply(reply.payloadtype, {"msgid": reply.msgid}, False))
+        self._subscriptions += 1
+        self._subscribers.add(caller)
         if self._silence is not None:
             self._silence.cancel()
             self._silence = None
-        if change < 0 and self._subscriptions <= 0 and not self._asked:
+
+    def unsubscribed(self) -> None:
+        """One subscription less; the last one takes the connection with it."""
+        self._subscriptions -= 1
+        if self._subscriptions > 0:
+            return
+        if self._asking:
+            self._expect_something()
+        else:
             self.end()
-        elif self._subscriptions <= 0:
+
+    def _expect_something(self) -> None:
+        """A subscription, and soon: refusals give nobody more time."""
+        if self._silence is None:
             self._silence = asyncio.get_running_loop().call_later(WEBSOCKET_SILENT_S, self.end)
 
     def end(self) -> None:
@@ -285,7 +307,7 @@ class _Socket:
         if self._silence is not None:
             self._silence.cancel()
         self._desk.drop(self.conn)
-        for party in self._parties:
+        for party in self._subscribers | self._asking.keys():
             self._desk.hang_up(Route(colony="", party=party, conn=self.conn), "")
 
 
@@ -294,8 +316,7 @@ def refusal(error: ColoniesError) -> Answer:
     return Answer(status=error.status, body=plain_reply("error", error.body(), True))
 
 
-def _positive(value: Any) -> bool:
-    timeout = value.get("timeout") if isinstance(value, dict) else None
+def _positive(timeout: Any) -> bool:
     return isinstance(timeout, int) and timeout > 0
 
 
