@@ -70,6 +70,8 @@ def read_token(text: str) -> Token:
         raise BadRequest(NO_TOKEN) from None
     if not _TOKENID.fullmatch(token.tokenid) or token.uses < 1 or token.names.count(ANY) > 1:
         raise BadRequest("the token lacks what every token has: ask for another one")
+    if not all(text.isprintable() for text in encode(token).values() if isinstance(text, str)):
+        raise BadRequest("the token holds what no name may, a line break perhaps: ask for another one")
     return token
 
 

@@ -107,6 +107,10 @@ def altered(token: str) -> str:
         ({"uses": 0}, "the token lacks what every token has: ask for another one"),
         ({"tokenid": "short"}, "the token lacks what every token has: ask for another one"),
         ({"names": "*-*"}, "the token lacks what every token has: ask for another one"),
+        (
+            {"executortype": "x\ny"},
+            "the token holds what no name may, a line break perhaps: ask for another one",
+        ),
     ],
 )
 def test_a_token_that_does_not_count_is_refused_with_the_reason(change: dict[str, Any], said: str) -> None:
