@@ -29,7 +29,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """A path of the gateway. `local` ones are only for programs of this machine: others are refused (403)."""
+    """A path of the gateway. `local` ones are only for who is at home, as `Desk.ask` has it: others get 403."""
 
     make: Callable[[], Page]
     local: bool = False

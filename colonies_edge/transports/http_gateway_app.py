@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import ipaddress
 from collections.abc import Callable, Mapping
+from socket import gethostname
 
 from starlette.datastructures import Headers
 from starlette.responses import Response
@@ -79,14 +80,16 @@ def is_at_home(scope: Scope) -> bool:
     """Did a program of this machine ask, or a page of this gateway in a browser here?
 
     Not a page from elsewhere that runs in that browser (its origin is another), not one that a name server leads here
-    under its own name (the host is another), and nobody whom a proxy here speaks for.
+    under its own name (the host is another), and nobody whom a proxy here speaks for. The machine's own name is fine:
+    where it means this machine it stands in /etc/hosts, and no name server is asked.
     """
     headers = Headers(scope=scope)
     host = headers.get("host", "")
     name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
     if not _is_local(scope) or any(one in headers for one in _FORWARDED):
         return False
-    if name != "localhost" and not _is_loopback(name.removeprefix("[").removesuffix("]")):
+    known = name.lower() in ("localhost", gethostname().lower())
+    if not known and not _is_loopback(name.removeprefix("[").removesuffix("]")):
         return False
     return headers.get("origin", "") in ("", f"http://{host}", f"https://{host}")
 
@@ -108,7 +111,7 @@ class _Showing:
         self._shown = shown
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._shown.local and not _is_local(scope):
+        if self._shown.local and not is_at_home(scope):
             await Response("Only for programs of this machine\n", 403, media_type="text/plain")(scope, receive, send)
             return
         page = self._shown.make()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -142,8 +143,29 @@ def test_other_machines_are_shown_them_only_when_the_operator_said_so() -> None:
         desk = FrontDesk(lambda delivery: None, lambda: "")
         shown = Shown(make=lambda: Page(content_type="text/plain", body=b"numbers"), local=local)
         transport = httpx2.ASGITransport(application(desk, {"/metrics": shown}, 1000), client=(client, 1))
-        async with httpx2.AsyncClient(transport=transport, base_url="http://edge") as http:
+        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as http:
             return (await http.get("/metrics")).status_code
 
     for client, local, wanted in (("192.0.2.9", True, 403), ("192.0.2.9", False, 200), ("127.0.0.1", True, 200)):
         assert asyncio.run(status(local, client)) == wanted
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1:50080", "[::1]:50080", socket.gethostname().upper()])
+def test_a_scraper_of_this_machine_may_call_it_by_any_of_its_names(colony: HttpColony, host: str) -> None:
+    assert said(colony.http, "GET", "/metrics", headers={"Host": host}).status == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "elsewhere.example"},
+        {"Host": "elsewhere.example", "Origin": "http://elsewhere.example"},
+        {"Origin": "http://elsewhere.example"},
+        {"X-Forwarded-For": "192.0.2.9"},
+    ],
+    ids=str,
+)
+def test_a_page_that_was_led_here_and_who_comes_through_a_proxy_are_others(
+    colony: HttpColony, headers: dict[str, str]
+) -> None:
+    assert said(colony.http, "GET", "/metrics", headers=headers).status == 403
