@@ -118,8 +118,12 @@ HTTP_HEAD_BYTES_MAX = 16_384  # browsers send up to 8 KiB of headers
 HTTP_HEAD_S = 10  # upstream's; who needs longer for a few hundred bytes holds connections open on purpose
 HTTP_BODY_S = 60  # the largest message over 4 KiB/s
 HTTP_IDLE_S = 120  # upstream's; a connection that is kept alive saves a new handshake over TLS
+HTTP_TURN_BYTES = 8_192  # that one client is heard at a time: 1,400 tiny chunks or frames, 0.3 s on the smallest board
+HTTP_UNREAD_S = 60  # in which a client took nothing of what it is told: the slowest line brings a packet in that time
+HTTPS_FAREWELL_S = 300  # for what was said before a connection over TLS is closed: the largest reply over 4 KiB/s
 WEBSOCKET_PING_S = 30  # a peer that vanished is found within two of them
 WEBSOCKET_SILENT_S = 60  # without any subscription: nobody opens a socket to listen to nothing
+WEBSOCKET_FRAMES_PER_S = 100  # of one client, after a second's worth at once: each may be a signature, 2 ms on a Pi
 WEBSOCKET_BACKLOG_MAX = 1_000  # events waiting for one client; upstream drops after 100, we close: that is noticed
 
 # --- watching --------------------------------------------------------------------------------------------------------

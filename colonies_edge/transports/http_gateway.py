@@ -5,22 +5,27 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from uvicorn import Config, Server
 
 from colonies_edge.protocol.limits import (
     HTTP_CONNECTIONS_MAX,
     HTTP_HEAD_BYTES_MAX,
+    HTTP_HEAD_S,
     HTTP_IDLE_S,
+    HTTPS_FAREWELL_S,
     MESSAGE_BYTES_MAX,
     WEBSOCKET_PING_S,
 )
 from colonies_edge.transports.descriptors import enough_descriptors
 from colonies_edge.transports.desk import Desk, Shown
 from colonies_edge.transports.http_gateway_app import application
-from colonies_edge.transports.http_gateway_bounds import BoundedConnection
+from colonies_edge.transports.http_gateway_bounds import BoundedConnection, BoundedWebsocket, Readers
 
 FAREWELL_S = 2  # for answers that are being written when the gateway closes
 
@@ -49,7 +54,7 @@ class HttpGateway:
         config = Config(
             application(desk, pages or {}, message_bytes_max),
             http=BoundedConnection,
-            ws="websockets-sansio",
+            ws=BoundedWebsocket,
             ws_max_size=message_bytes_max,
             ws_ping_interval=WEBSOCKET_PING_S,
             ws_ping_timeout=WEBSOCKET_PING_S,
@@ -69,6 +74,7 @@ class HttpGateway:
         config.load()
         self._server = Server(config)
         self._server.lifespan = config.lifespan_class(config)
+        self._readers = Readers(self._server.server_state.connections)
         self._socket: socket.socket | None = None
 
     @property
@@ -89,16 +95,34 @@ class HttpGateway:
         enough_descriptors(HTTP_CONNECTIONS_MAX)
         self._socket = _listening(self._listen)
         try:
-            # Not Server.serve(): it takes over signals, and wakes up ten times a second to look for something to do.
-            await self._server.startup(sockets=[self._socket])
+            await self._serve(self._socket)
         except BaseException:
             self._socket.close()
             raise
+        self._readers.start()
+
+    async def _serve(self, listening: socket.socket) -> None:
+        """Not `Server.serve`, which takes over signals and wakes up ten times a second to look for something to do, and
+        not `Server.startup`, with which a handshake may last a minute, and all that is said last half of one."""
+        config, times = self._server.config, _tls_times() if self._listen.tls is not None else {}
+        made: Any = config.http_protocol_class
+        protocol = partial(made, config=config, server_state=self._server.server_state, app_state={})
+        serving = asyncio.get_running_loop().create_server(
+            protocol, sock=listening, ssl=config.ssl, backlog=config.backlog, **times
+        )
+        self._server.servers = [await serving]
+        self._server.started = True
 
     async def close(self) -> None:
         """Stop listening and let go of everybody; the desk has answered them before."""
         if self._socket is not None and self._server.started:
+            self._readers.stop()
             await asyncio.shield(self._server.shutdown(sockets=[self._socket]))
+
+
+def _tls_times() -> dict[str, Any]:
+    farewell = {"ssl_shutdown_timeout": HTTPS_FAREWELL_S} if sys.version_info >= (3, 11) else {}  # none before
+    return {"ssl_handshake_timeout": HTTP_HEAD_S, **farewell}
 
 
 def _listening(listen: Listen) -> socket.socket:

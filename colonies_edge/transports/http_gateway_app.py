@@ -217,6 +217,7 @@ async def _hear_all(socket: WebSocket, hear: Callable[[bytes], bool], text: list
         frame = message["text"].encode("utf-8", "replace") if text[0] else message["bytes"]
         if not hear(frame):
             return _NOT_UNDERSTOOD
+        await asyncio.sleep(0)  # with more frames in the queue, `receive` does not wait
 
 
 async def _close(socket: WebSocket, code: int) -> None:
