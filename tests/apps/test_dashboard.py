@@ -7,8 +7,6 @@ import hashlib
 import json
 import random
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -17,23 +15,11 @@ from colonies_edge.apps.dashboard import PREFIX, pages
 from colonies_edge.crypto.identity import Signer
 from tests.support.http import said
 from tests.support.http_colony import HttpColony
+from tests.support.node import STATIC, node
 
-STATIC = Path(__file__).resolve().parents[2] / "colonies_edge" / "apps" / "dashboard" / "static"
 SCRIPTS = sorted((STATIC / "app").rglob("*.js"))
 TRANSFER_BYTES_MAX = 200_000
 KEY = "d6eb959e9aec2e6fdc44b5862b269e987b8a4d6f2baca542d8acaa97ee5e74f6"
-
-
-def node(script: str) -> str:
-    """What a module prints that may import the dashboard's as `$/name.js`."""
-    program = shutil.which("node")
-    if program is None:
-        pytest.skip("no node: apt-get install nodejs")
-    before = 'import { webcrypto } from "node:crypto"; globalThis.crypto ??= webcrypto;'
-    text = before + script.replace("$/", (STATIC / "app").as_uri() + "/")
-    done = subprocess.run([program, "--input-type=module"], input=text, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 # --- what is served
@@ -168,25 +154,6 @@ def test_a_key_does_not_show_where_its_signer_is_looked_at() -> None:
 
 
 # --- the parts that can be looked at without a browser
-
-
-def test_whole_numbers_stay_exact_both_ways() -> None:
-    script = r"""
-      import { parse, stringify } from "$/call.js";
-      const text = '{"a":1795197101618641878,"b":-12345678901234567890,"c":0.12345678901234567,'
-        + '"d":[1,2.5e300],"e":"1795197101618641878 \\" 1"}';
-      console.log(JSON.stringify(parse(text)));
-      console.log(stringify({ since: 1795197101618641878n, text: "1n", list: [1n, "x"] }));
-    """
-    first, second = node(script).strip().splitlines()
-    assert json.loads(first) == {
-        "a": "1795197101618641878",
-        "b": "-12345678901234567890",
-        "c": 0.12345678901234567,
-        "d": [1, 2.5e300],
-        "e": '1795197101618641878 " 1',
-    }
-    assert second == '{"since":1795197101618641878,"text":"1n","list":[1,"x"]}'
 
 
 def test_texts_of_any_kind_survive_base64() -> None:

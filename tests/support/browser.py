@@ -231,13 +231,15 @@ class Browser:
         self.run(f"{found}.click()")
 
     def fill(self, label: str, value: str) -> None:
-        """Write into the field with that label, as a person would."""
-        self.until(f"[...document.querySelectorAll('label')].some((one) => one.textContent === {json.dumps(label)})")
+        """Write into the field with that label, as a person would; not in a form that is put away."""
+        found = (
+            '[...document.querySelectorAll("label")]'
+            f'.find((one) => one.textContent === {json.dumps(label)} && !one.closest("[hidden]"))'
+        )
+        self.until(found)
         self.run(
             f"""(() => {{
-              const labels = [...document.querySelectorAll("label")];
-              const label = labels.find((one) => one.textContent === {json.dumps(label)});
-              const field = document.getElementById(label.htmlFor);
+              const field = document.getElementById({found}.htmlFor);
               field.value = {json.dumps(value)};
               field.dispatchEvent(new Event("input", {{ bubbles: true }}));
               field.dispatchEvent(new Event("change", {{ bubbles: true }}));

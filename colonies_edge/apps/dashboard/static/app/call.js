@@ -1,9 +1,8 @@
 // Calls to the coordinator: signed here, answered or failed with a sentence.
 import { setClock } from "./format.js";
+import { exact, parse, stringify } from "./json.js";
 
 const RESENDS = [500, 1500, 3000];
-const TOKENS = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g; // strings and numbers of a JSON text
-const LONG = /^-?\d{16,}$/;
 const ROOM = 32768; // how many bytes at a time become characters: arguments of a function are limited
 
 export class Refused extends Error {
@@ -30,24 +29,12 @@ export function bytesOf(text) {
   return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 }
 
-// JSON whose whole numbers of 16 and more digits stay exact: they become strings, since a double would round them.
-export function parse(text) {
-  return JSON.parse(text.replace(TOKENS, (token) => (LONG.test(token) ? `"${token}"` : token)));
-}
-
-// JSON of values that may contain a BigInt, which it writes as a number.
-export function stringify(value) {
-  const mark = newMsgid();
-  const text = JSON.stringify(value, (_, one) => (typeof one === "bigint" ? mark + one : one));
-  return text.replace(new RegExp(`"${mark}(-?\\d+)"`, "g"), "$1");
-}
-
 export function newMsgid() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (one) => one.toString(16).padStart(2, "0")).join("");
 }
 
-export function decoded(envelope) {
-  return parse(new TextDecoder().decode(bytesOf(envelope.payload || "")));
+export function decoded(envelope, read = parse) {
+  return read(new TextDecoder().decode(bytesOf(envelope.payload || "")));
 }
 
 export class Caller {
@@ -65,13 +52,13 @@ export class Caller {
     return { payloadtype: msgtype, payload, signature: signer ? signer.sign(payload) : "" };
   }
 
-  // The reply's value. Throws Refused or Unreachable.
-  async call(msgtype, fields = {}, { signer = this.session.signer, resend = false, signal } = {}) {
+  // The reply's value; with `precise` its numbers can be sent back as they came. Throws Refused or Unreachable.
+  async call(msgtype, fields = {}, { signer = this.session.signer, resend = false, signal, precise = false } = {}) {
     const msgid = newMsgid();
     let skewed = false;
     for (let attempt = 0; ; attempt += 1) {
       try {
-        return await this.#once(this.envelope(msgtype, fields, signer, msgid), signal);
+        return await this.#once(this.envelope(msgtype, fields, signer, msgid), signal, precise);
       } catch (error) {
         if (error instanceof Refused && error.status === 425 && error.ts && !skewed) {
           skewed = true;
@@ -87,7 +74,7 @@ export class Caller {
     }
   }
 
-  async #once(envelope, signal) {
+  async #once(envelope, signal, precise) {
     let reply;
     try {
       const response = await fetch("/api", {
@@ -104,7 +91,7 @@ export class Caller {
       throw new Unreachable();
     }
     this.onreach(true);
-    const value = decoded(reply);
+    const value = decoded(reply, precise && !reply.error ? exact : parse);
     if (reply.error) throw new Refused(value.status, sentence(value.message), Number(value.ts || 0));
     return value;
   }

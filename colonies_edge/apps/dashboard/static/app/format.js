@@ -1,5 +1,6 @@
 // Values as people read them: times, durations, sizes, states, ids.
 import { h } from "./dom.js";
+import { stringify } from "./json.js";
 
 export const STATES = ["waiting", "running", "successful", "failed", "cancelled"];
 export const EXECUTOR_STATES = ["waits for approval", "approved", "rejected", "removed"];
@@ -88,7 +89,7 @@ export function plural(number, one, many = `${one}s`) {
 }
 
 export function json(value) {
-  return JSON.stringify(value, null, 2);
+  return stringify(value, 2);
 }
 
 // Arguments in one line, short enough for a table.

@@ -65,13 +65,23 @@ export function select(options, value = "") {
   );
 }
 
-// A button that is dead while what it started is under way, and tells how that ended.
-export function action(page, text, run, { kind = "", done = "", reads = false } = {}) {
-  const off = page.session.readonly && !reads;
+// A button; dead if it `changes` something and who looks has no key.
+function button(page, text, { type, kind = "", changes = true }) {
+  const off = changes && page.session.readonly;
   const title = off ? "Without a key this page only shows" : null;
-  const button = h(`button${kind ? `.${kind}` : ""}`, { type: "button", disabled: off, title }, text);
-  button.addEventListener("click", () => act(page, button, run, done));
-  return button;
+  return h(`button${kind ? `.${kind}` : ""}`, { type, disabled: off, title }, text);
+}
+
+// The button of a form that changes something.
+export function submitter(page, text, kind = "") {
+  return button(page, text, { type: "submit", kind });
+}
+
+// A button that does something, once at a time, and tells how that ended.
+export function action(page, text, run, { kind = "", done = "", reads = false } = {}) {
+  const element = button(page, text, { type: "button", kind, changes: !reads });
+  element.addEventListener("click", () => act(page, element, run, done));
+  return element;
 }
 
 export async function act(page, button, run, done = "") {

@@ -11,7 +11,7 @@ export async function show(page) {
       { name: "Type", cell: (row) => row.executortype },
       { name: "Executor", cell: (row) => link(`/executor/${encodeURIComponent(row.executorname)}`, row.executorname) },
       ...FUNCTION_COLUMNS.slice(1),
-      { name: "", cell: (row) => h("a.button", { href: `#/submit?${new URLSearchParams({ function: row.funcname, type: row.executortype })}` }, "Submit"), kind: "actions" },
+      { name: "", cell: (row) => submit(page, row), kind: "actions" },
     ],
     { caption: "Functions", key: (row) => row.functionid, none: "No executor has registered a function." },
   );
@@ -24,4 +24,9 @@ export async function show(page) {
   search.addEventListener("input", draw);
   page.show(page.heading("Functions"), h("div.filters", field("Find", search)), table.element);
   draw();
+}
+
+function submit(page, { funcname, executortype }) {
+  if (page.session.readonly) return null;
+  return h("a.button", { href: `#/submit?${new URLSearchParams({ function: funcname, type: executortype })}` }, "Submit");
 }

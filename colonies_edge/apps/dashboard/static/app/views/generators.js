@@ -1,7 +1,7 @@
 // Work that starts when enough arguments have come together.
 import { h } from "../dom.js";
 import { duration, when } from "../format.js";
-import { Pager, Table, act, action, confirmed } from "../parts.js";
+import { Pager, Table, act, action, confirmed, submitter } from "../parts.js";
 
 const PAGE = 20, REFRESH_S = 10; // each row is a call: only one by one they tell what waits in them
 
@@ -27,7 +27,7 @@ export async function show(page) {
 
   function buttons(row) {
     const arg = h("input", { "aria-label": `An argument for ${row.name}`, placeholder: "argument", size: 10 });
-    const add = h("button", { type: "submit" }, "Add");
+    const add = submitter(page, "Add");
     const pack = async () => {
       await page.change("packgeneratormsg", { generatorid: row.generatorid, arg: arg.value });
       arg.value = "";

@@ -35,7 +35,7 @@ export async function show(page) {
   const running = processTable("Running now", "Nothing runs.", { name: "Started", cell: (row) => when(row.starttime) });
   const failed = processTable("Failed last", "Nothing has failed.", { name: "When", cell: (row) => when(row.endtime) });
   page.show(
-    page.heading("Overview", null, h("a.button", { href: "#/submit" }, "Submit work")),
+    page.heading("Overview", null, page.session.readonly ? null : h("a.button", { href: "#/submit" }, "Submit work")),
     state,
     h("div.tiles", online.element, ...tiles.map((one) => one.element)),
     h("p.flows", {}, "Workflows: ", flows.flatMap((one, index) => [index ? " · " : "", one])),

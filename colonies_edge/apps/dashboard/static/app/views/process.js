@@ -46,8 +46,8 @@ export async function show(page) {
 
 function actions(page, row) {
   const buttons = [];
-  const again = action(page, "Submit again", () => {
-    page.app.draft = row.spec;
+  const again = action(page, "Submit again", async () => {
+    page.app.draft = (await page.call("getprocessmsg", { processid: row.processid }, { precise: true })).spec;
     page.go("/submit");
   });
   if (!row.processgraphid && row.state <= RUNNING) {

@@ -1,7 +1,8 @@
 // Submitting: a function that executors registered, with a field for each argument; any other; or a whole workflow.
+import { argument, argumentsOf, isObject, list, object, strictJson } from "../arguments.js";
 import { fill, h } from "../dom.js";
 import { json } from "../format.js";
-import { act, choice, field, select } from "../parts.js";
+import { act, choice, field, select, submitter } from "../parts.js";
 
 const EXAMPLE = {
   functionspecs: [
@@ -14,14 +15,17 @@ export async function show(page) {
   const draft = page.app.draft;
   page.app.draft = null;
   const functions = offered(await page.call("getfunctionsmsg", { colonyname: page.colony, executorname: "" }));
-  const place = h("div", {});
+  const place = h("div", {}), built = {};
   const modes = {
     function: () => registered(page, functions, page.params),
     other: () => free(page, draft),
     workflow: () => workflow(page),
   };
   const first = draft || !functions.length ? "other" : "function";
-  const pick = (mode) => fill(place, modes[mode]());
+  const pick = (mode) => { // each is made once and hidden: what was typed in it is there again
+    built[mode] ??= place.appendChild(modes[mode]());
+    for (const [name, one] of Object.entries(built)) one.hidden = name !== mode;
+  };
   page.show(
     page.heading("Submit"),
     choice("What", [["function", "A registered function"], ["other", "Any function"], ["workflow", "A workflow"]], first, pick),
@@ -67,12 +71,15 @@ function limits(spec = {}) {
 }
 
 function form(page, content, spec) {
-  const button = h("button.primary", { type: "submit" }, "Submit");
+  const button = submitter(page, "Submit", "primary");
   const submit = (event) => {
     event.preventDefault();
     act(page, button, () => spec());
   };
-  return h("form.card.submit", { onsubmit: submit }, content, h("div.actions", button));
+  const element = h("form.card.submit", { onsubmit: submit }, content, h("div.actions", button));
+  // A browser shows what is wrong with a field, but not in what is folded up.
+  element.addEventListener("invalid", (event) => event.target.closest("details")?.setAttribute("open", ""), true);
+  return element;
 }
 
 function registered(page, functions, params) {
@@ -94,66 +101,10 @@ function registered(page, functions, params) {
   }));
 }
 
-// `*rest` collects more positional arguments, `**options` more named ones.
-function argumentsOf(args) {
-  const kwargs = {};
-  let list = [];
-  for (const { name, value } of args) {
-    const given = value();
-    if (given === undefined) continue;
-    if (name.startsWith("**")) Object.assign(kwargs, given);
-    else if (name.startsWith("*")) list = Array.isArray(given) ? given : [given];
-    else kwargs[name] = given;
-  }
-  if (!list.length) return { args: [], kwargs };
-  return { args: [...Object.values(kwargs), ...list], kwargs: {} };
-}
-
-function argument({ name, type = "any", description = "", required = false, enum: allowed = [] }) {
-  const kind = allowed.length ? "enum" : name.startsWith("**") ? "object" : name.startsWith("*") ? "list" : type;
-  const control = controlOf(kind, allowed, required);
-  const hint = [type, required ? "required" : "", description].filter(Boolean).join(", ");
-  if (required && kind !== "bool") control.required = true;
-  return { name, element: field(name, control, hint), value: () => valueOf(kind, control, name, type) };
-}
-
-function controlOf(kind, allowed, required) {
-  if (kind === "enum") return select([...(required ? [] : [["", ""]]), ...allowed.map((one) => [one, one])]);
-  if (kind === "bool") return select([["", required ? "no" : "as usual"], ["true", "yes"], ...(required ? [] : [["false", "no"]])]);
-  if (kind === "int") return h("input", { type: "number", step: 1 });
-  if (["float", "number"].includes(kind)) return h("input", { type: "number", step: "any" });
-  if (["list", "object", "any"].includes(kind)) return h("textarea", { rows: 2, spellcheck: "false", placeholder: kind === "list" ? '["JSON", 1]' : kind === "object" ? '{"JSON": 1}' : "text or JSON" });
-  return h("input", { spellcheck: "false" });
-}
-
-function valueOf(kind, control, name, type) {
-  const text = control.value;
-  if (kind === "bool") return text === "" ? (control.options[0].textContent === "no" ? false : undefined) : text === "true";
-  if (text === "") return undefined;
-  if (["int", "float", "number"].includes(kind) || (kind === "enum" && type === "int")) return Number(text);
-  if (kind === "any") return looseJson(text);
-  return ["list", "object"].includes(kind) ? strictJson(text, name) : text;
-}
-
-function looseJson(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
-}
-
-function strictJson(text, name, fallback) {
-  if (!text.trim() && fallback !== undefined) return fallback;
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new Error(`${name} is not JSON: ${error.message}`);
-  }
-}
-
 function area(value, rows) {
-  return h("textarea", { rows, spellcheck: "false" }, value);
+  const element = h("textarea", { rows, spellcheck: "false" });
+  element.value = value; // exactly: as a child it would be a text to look at
+  return element;
 }
 
 function free(page, draft) {
@@ -169,8 +120,8 @@ function free(page, draft) {
       field("Named arguments", kwargs, "a JSON object"), field("Environment", env, "a JSON object of texts"), more.element,
     ],
     () => send(page, {
-      ...spec, nodename: "", funcname: name.value.trim(), args: strictJson(args.value, "Arguments", []),
-      kwargs: strictJson(kwargs.value, "Named arguments", {}), env: strictJson(env.value, "Environment", {}), ...more.value(),
+      ...spec, nodename: "", funcname: name.value.trim(), args: list(args.value, "Arguments"),
+      kwargs: object(kwargs.value, "Named arguments"), env: object(env.value, "Environment"), ...more.value(),
       conditions: { ...c, dependencies: [], colonyname: page.colony, executortype: type.value.trim() },
     }),
   );
@@ -180,7 +131,9 @@ function workflow(page) {
   const text = area(json(EXAMPLE), 16);
   return form(page, [field("Workflow", text, "JSON, or the list of function specs alone; each node names those it waits for in dependencies")], async () => {
     const given = strictJson(text.value, "The workflow");
-    const functionspecs = (Array.isArray(given) ? given : given.functionspecs || []).map((one) => ({ maxwaittime: -1, maxexectime: -1, ...one }));
+    const specs = Array.isArray(given) ? given : given?.functionspecs;
+    if (!Array.isArray(specs) || !specs.every(isObject)) throw new Error("A workflow is a list of function specs, or an object that has one as functionspecs.");
+    const functionspecs = specs.map((one) => ({ maxwaittime: -1, maxexectime: -1, ...one }));
     const graph = await page.change("submitworkflowspecmsg", { spec: { colonyname: page.colony, functionspecs } });
     page.go(`/workflow/${graph.processgraphid}`);
   });
