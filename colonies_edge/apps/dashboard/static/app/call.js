@@ -3,6 +3,9 @@ import { setClock } from "./format.js";
 import { exact, parse, stringify } from "./json.js";
 
 const RESENDS = [500, 1500, 3000];
+const NO_SUCH = "There is no such";
+const MISSING = /\b(process|graph|executor|cron|generator|user|location|blueprint) (?:is nil|not found)$/i; // in upstream's words
+const NO_COLONY = /^Colony with name <(.*)> (?:does not exists|not found)$/;
 const ROOM = 32768; // how many bytes at a time become characters: arguments of a function are limited
 
 export class Refused extends Error {
@@ -10,6 +13,11 @@ export class Refused extends Error {
     super(message);
     this.status = status;
     this.ts = ts;
+  }
+
+  // What was asked about is not there, or not any more.
+  get gone() {
+    return this.message.startsWith(NO_SUCH);
   }
 }
 
@@ -97,7 +105,11 @@ export class Caller {
   }
 }
 
+// What the coordinator says, as people say it.
 export function sentence(text) {
   const whole = String(text || "The coordinator refused this and said no reason").trim();
+  const thing = whole.match(MISSING)?.[1].toLowerCase();
+  if (thing) return `${NO_SUCH} ${thing === "graph" ? "workflow" : thing}.`;
+  if (NO_COLONY.test(whole)) return whole.replace(NO_COLONY, "There is no colony “$1”.");
   return /[.!?]$/.test(whole) ? whole : `${whole}.`;
 }

@@ -15,6 +15,7 @@ class App {
   #page = null;
   #banner = 0;
   #began = false;
+  #tops = new Map(); // how far down somebody was who left, by address
 
   constructor() {
     this.session = new Session();
@@ -27,7 +28,9 @@ class App {
     this.takeKeys();
     if (!this.session.ready) this.session.restore();
     await this.lookAround();
-    addEventListener("hashchange", () => {
+    history.scrollRestoration = "manual"; // a browser does it before there is anything to scroll
+    addEventListener("hashchange", (event) => {
+      this.#tops.set(new URL(event.oldURL).hash, scrollY);
       this.takeKeys();
       this.route();
     });
@@ -78,7 +81,10 @@ class App {
     });
     $("find").addEventListener("submit", (event) => this.find(event));
     addEventListener("keydown", (event) => {
-      if (event.key === "Escape") this.menu(false);
+      if (event.key === "Escape") {
+        this.menu(false);
+        this.hush();
+      }
       if (event.key === "/" && !/^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement?.tagName)) {
         event.preventDefault();
         $("find").firstElementChild.focus();
@@ -121,40 +127,50 @@ class App {
     this.names.clear();
   }
 
-  async route() {
+  // `again`: a page that could not be shown is tried once more. Nobody went anywhere, so nothing else moves.
+  async route({ again = false } = {}) {
     const { route, params } = routeOf(location.hash, this.session.ready);
+    const held = $("main").contains(document.activeElement), back = history.state !== null;
     this.#page?.leave();
-    this.menu(false);
-    const page = (this.#page = new Page(this, $("main"), params));
+    if (!again) this.menu(false);
+    if (!back) history.replaceState({}, "");
+    const page = (this.#page = new Page(this, $("main"), route.name, params));
     for (const one of $("nav").querySelectorAll("a")) {
       if (one.dataset.path === route.under) one.setAttribute("aria-current", "page");
       else one.removeAttribute("aria-current");
     }
     try {
-      await (await route.load()).show(page);
+      const view = await route.load().catch(() => {
+        this.linked(false);
+        throw new Unreachable();
+      });
+      await view.show(page);
     } catch (error) {
       if (page.open) page.show(page.heading(route.name), h("p.problem", {}, this.sentence(error)));
       this.failed(error, { quiet: true });
-      if (error instanceof Unreachable) setTimeout(() => page.open && this.route(), AGAIN_MS);
+      if (error instanceof Unreachable) setTimeout(() => page.open && this.route({ again: true }), AGAIN_MS);
     }
+    if (!page.open) return;
     // Where somebody went is told to those who do not see it; where a page begins, the keyboard stays at its top.
-    if (page.open && this.#began) document.querySelector("#main h1")?.focus({ preventScroll: true });
+    if (this.#began && (held || !again)) document.querySelector("#main h1")?.focus({ preventScroll: true });
+    if (back && !scrollY) scrollTo(0, this.#tops.get(location.hash) || 0);
     this.#began = true;
   }
 
   sentence(error) {
-    if (error instanceof Refused && error.status === 403) return `${error.message} Look at the keys in use.`;
+    if (error instanceof Refused && error.message.startsWith("Access denied")) return `${error.message} Look at the keys in use.`;
     return error.message;
   }
 
   // The link to the coordinator is there, or not.
   linked(up) {
-    clearTimeout(this.#banner);
     if (up) {
+      clearTimeout(this.#banner);
+      this.#banner = 0;
       $("banner").hidden = true;
       return;
     }
-    this.#banner = setTimeout(() => {
+    this.#banner ||= setTimeout(() => {
       $("banner").textContent = "The coordinator cannot be reached. What is shown may be old; this page tries again by itself.";
       $("banner").hidden = false;
     }, BANNER_MS);
@@ -167,9 +183,17 @@ class App {
   }
 
   tell(text, kind = "") {
-    const notice = h(`div.notice${kind ? `.${kind}` : ""}`, {}, text);
+    const bad = kind === "bad";
+    const notice = h(`div.notice${kind ? `.${kind}` : ""}`, { role: bad ? "alert" : null }, h("span", {}, text));
+    for (const one of $("notices").children) if (one.firstChild.textContent === notice.firstChild.textContent) one.remove();
+    if (bad) notice.append(h("button.plain", { type: "button", "aria-label": "Close", onclick: () => notice.remove() }, "×"));
+    else setTimeout(() => notice.remove(), NOTICE_MS);
     $("notices").append(notice);
-    setTimeout(() => notice.remove(), NOTICE_MS);
+  }
+
+  // What went wrong was read, or something else is tried.
+  hush() {
+    for (const one of $("notices").querySelectorAll(".bad")) one.remove();
   }
 
   // Names of executors by identity, asked for once and then again when one is missing.

@@ -8,10 +8,10 @@ export class Page {
   #live = null;
   #all = [];
 
-  constructor(app, root, params) {
-    this.app = app;
-    this.root = root;
-    this.params = params;
+  #shown = false;
+
+  constructor(app, root, name, params) {
+    Object.assign(this, { app, root, name, params });
     this.session = app.session;
     this.visibility = () => document.hidden || this.#overdue();
     document.addEventListener("visibilitychange", this.visibility);
@@ -43,7 +43,7 @@ export class Page {
 
   // A page that has `resting(yes)` is told when there are too many news to follow; it is refreshed every few seconds then.
   subscribe(msgtype, fields, handler) {
-    const resume = () => this.refresh?.()?.catch?.((error) => this.app.failed(error, { quiet: true }));
+    const resume = () => this.reread().catch((error) => this.app.failed(error, { quiet: true }));
     this.#live ??= this.#listen(resume, this.resting);
     return this.#live.subscribe(msgtype, { colonyname: this.colony, ...fields }, (value, kind) => this.open && handler(value, kind));
   }
@@ -57,6 +57,18 @@ export class Page {
     const live = new Live(this.app.caller, { onstate: (up) => this.app.linked(up), onresume, onrest });
     this.#all.push(live);
     return live;
+  }
+
+  // Once more. A page about one thing that was removed meanwhile says so and is over.
+  async reread() {
+    if (!this.open) return;
+    try {
+      await this.refresh?.();
+    } catch (error) {
+      if (!error.gone || !this.params.id) throw error;
+      this.show(this.heading(this.name), h("p.problem", {}, `This ${this.name.toLowerCase()} was removed.`));
+      this.leave();
+    }
   }
 
   // After the subscriptions: what is read from now on misses nothing that they tell.
@@ -94,7 +106,10 @@ export class Page {
   }
 
   show(...content) {
-    if (this.open) fill(this.root, ...content);
+    if (!this.open) return;
+    fill(this.root, ...content);
+    if (!this.#shown) scrollTo(0, 0); // as in a document of its own
+    this.#shown = true;
   }
 
   go(hash) {
@@ -110,6 +125,7 @@ export class Page {
 
   leave() {
     this.#abort.abort();
+    for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close(); // the answer is no
     for (const live of this.#all) live.close();
     for (const one of this.#timers) clearInterval(one.timer);
     document.removeEventListener("visibilitychange", this.visibility);

@@ -85,12 +85,14 @@ export function action(page, text, run, { kind = "", done = "", reads = false } 
 }
 
 export async function act(page, button, run, done = "") {
+  page.app.hush();
   button.disabled = true;
   try {
     const result = await run();
     if (result !== false && done) page.app.tell(done);
   } catch (error) {
     page.app.failed(error);
+    if (error.gone) await page.reread().catch((another) => page.app.failed(another, { quiet: true }));
   } finally {
     button.disabled = false;
   }

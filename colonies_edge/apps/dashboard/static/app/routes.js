@@ -1,8 +1,13 @@
 // Which address shows which page.
 
-const page = (path, name, group, file, more = {}) => ({
-  path, name, group, under: path, load: () => import(`./views/${file}.js`), ...more,
-});
+function page(path, name, group, file, more = {}) {
+  let query = ""; // another one after a failure, which some browsers remember for good
+  const load = () => import(`./views/${file}.js${query}`).catch((error) => {
+    query = `?${Date.now()}`;
+    throw error;
+  });
+  return { path, name, group, under: path, load, ...more };
+}
 
 export const ROUTES = [
   page("/", "Overview", "Work", "overview", { heading: true }),
@@ -25,6 +30,15 @@ export const ROUTES = [
   page("/executor/", "Executor", "", "executor", { under: "/executors" }),
 ];
 
+// What nobody can have encoded stands for itself.
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 // { route, params } of `#/process/ID?a=b`; without keys, of the page that asks for them.
 export function routeOf(hash, ready) {
   const [path, query = ""] = hash.replace(/^#/, "").split("?");
@@ -33,6 +47,6 @@ export function routeOf(hash, ready) {
   const exact = ROUTES.find((one) => one.path === path);
   if (exact) return { route: exact, params };
   const longer = ROUTES.find((one) => one.path.endsWith("/") && one.path !== "/" && path.startsWith(one.path));
-  if (longer) return { route: longer, params: { ...params, id: decodeURIComponent(path.slice(longer.path.length)) } };
+  if (longer) return { route: longer, params: { ...params, id: decoded(path.slice(longer.path.length)) } };
   return { route: ROUTES[0], params };
 }
