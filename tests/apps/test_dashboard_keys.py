@@ -64,6 +64,40 @@ def test_wrong_keys_are_refused_with_a_sentence_and_not_kept(tmp_path: Path, key
         assert [one for one in browser.problems if "403" not in one] == []
 
 
+def test_keys_are_changed_only_for_others_that_work(tmp_path: Path) -> None:
+    with dashboard(tmp_path) as (colony, browser):
+        browser.open(f"{colony.http}/#/locations")
+        browser.until("document.querySelector('main h1')?.textContent === 'Keys'")
+        browser.fill("Your private key", f" {colony.prvkey}")
+        browser.fill("Colony", "lab")
+        browser.click("button.primary", "Use these keys")
+        browser.until("document.querySelector('main h1').textContent === 'Locations'")
+
+        def refused(label: str, value: str, said: str) -> None:
+            browser.fill(label, value)
+            browser.click("button.primary", "Use these keys")
+            browser.until_text(said, "#notices")
+            browser.fill(label, "")
+
+        browser.go("#/keys", "Keys")
+        browser.run("document.querySelector('[type=file]').dispatchEvent(new Event('change'))")
+        refused("Your private key", KEY, "not a member")
+        refused("Colony owner's private key", KEY, "not the key of the owner of lab")
+        browser.fill("Colony", "nowhere")
+        browser.click("button.primary", "Use these keys")
+        browser.until_text("There is no colony \u201cnowhere\u201d.", "#notices")
+        assert "Look at" not in browser.text("#notices")
+        browser.go("#/locations", "Locations")
+        browser.until_text("There are no locations")
+        browser.go("#/keys", "Keys")
+        browser.fill("Colony owner's private key", colony.colony_prvkey)
+        browser.click("button.primary", "Use these keys")
+        browser.until("document.querySelector('main h1').textContent === 'Overview'")
+        browser.until_text("Pause assignments")
+        assert browser.run("document.querySelector('#who').textContent") == Signer(colony.prvkey).identity[:8]
+        assert [one for one in browser.problems if "403" not in one] == []
+
+
 def test_signatures_made_in_the_browser_are_those_of_python(tmp_path: Path) -> None:
     with dashboard(tmp_path) as (colony, browser):
         browser.open(colony.http)

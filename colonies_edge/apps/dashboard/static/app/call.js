@@ -53,20 +53,20 @@ export class Caller {
   }
 
   // A signed request: a message, who signs it, and a msgid that is the same for every resend.
-  envelope(msgtype, fields, signer, msgid = newMsgid()) {
+  envelope(msgtype, fields, signer, msgid, serverid = this.session.serverid) {
     const stamp = { msgid, ts: Date.now() + this.offset };
-    if (this.session.serverid) stamp.serverid = this.session.serverid;
+    if (serverid) stamp.serverid = serverid;
     const payload = base64(new TextEncoder().encode(stringify({ msgtype, ...fields, ...stamp })));
     return { payloadtype: msgtype, payload, signature: signer ? signer.sign(payload) : "" };
   }
 
   // The reply's value; with `precise` its numbers can be sent back as they came. Throws Refused or Unreachable.
-  async call(msgtype, fields = {}, { signer = this.session.signer, resend = false, signal, precise = false } = {}) {
+  async call(msgtype, fields = {}, { signer = this.session.signer, serverid, resend = false, signal, precise = false } = {}) {
     const msgid = newMsgid();
     let skewed = false;
     for (let attempt = 0; ; attempt += 1) {
       try {
-        return await this.#once(this.envelope(msgtype, fields, signer, msgid), signal, precise);
+        return await this.#once(this.envelope(msgtype, fields, signer, msgid, serverid), signal, precise);
       } catch (error) {
         if (error instanceof Refused && error.status === 425 && error.ts && !skewed) {
           skewed = true;

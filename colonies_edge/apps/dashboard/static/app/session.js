@@ -7,6 +7,7 @@ const NAMES = {
 };
 
 export class Session {
+  #values = {};
   signer = null;
   owner = null;
   colony = "";
@@ -14,6 +15,7 @@ export class Session {
   readonly = false;
 
   forget() {
+    this.#values = {};
     Object.assign(this, { signer: null, owner: null, colony: "", serverid: "", readonly: false });
     try {
       sessionStorage.removeItem(STORED);
@@ -31,11 +33,26 @@ export class Session {
     Object.assign(this, { colony, readonly: Boolean(colony) });
   }
 
+  get remembered() {
+    try {
+      return sessionStorage.getItem(STORED) !== null;
+    } catch {
+      return false;
+    }
+  }
+
+  // These texts with what is in use for what they leave out, if they bring no key of somebody else.
+  added(values) {
+    const given = Object.entries(values).filter(([, value]) => value);
+    return values.key ? values : { ...this.#values, ...Object.fromEntries(given) };
+  }
+
   // { key, owner, colony, server } as texts. Throws InvalidKey and leaves everything as it was.
   use(values, { remember = false } = {}) {
     const signer = values.key ? new Signer(values.key) : null;
     const owner = values.owner ? new Signer(values.owner) : null;
     this.forget();
+    this.#values = { ...values };
     Object.assign(this, { signer, owner, colony: values.colony || "", serverid: values.server || "" });
     if (remember) {
       try {
