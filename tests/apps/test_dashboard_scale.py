@@ -172,7 +172,7 @@ def test_a_workflow_of_a_thousand_is_drawn_and_stays_alive(tmp_path: Path) -> No
             process = colony.do(worker, "assignprocessmsg", colonyname="lab", timeout=-1)
             colony.do(worker, "closesuccessfulmsg", processid=process["processid"])
         browser.until("document.querySelectorAll('.node.s2').length === 20")
-        browser.until_text("page 1 of 10", ".pager")
+        browser.until_text("page 1 of 20", ".pager")
         browser.click(".pager button", "Next")
-        browser.until_text("n100", "tbody")
+        browser.until_text("n50", "tbody")
         assert browser.problems == []

@@ -39,6 +39,20 @@ export function append(element, children) {
   }
 }
 
+// Change what is in an element. What had the keyboard keeps it, or what says the same there gets it, or the page's heading.
+export function keepFocus(element, change, alike = true) {
+  const held = element.contains(document.activeElement) ? document.activeElement : null;
+  change();
+  if (!held || document.activeElement === held) return;
+  const same = (one) => one.tagName === held.tagName && one.textContent === held.textContent;
+  const next = held.isConnected ? held : alike && [...element.querySelectorAll(held.tagName)].find(same);
+  (next || document.querySelector("#main h1"))?.focus({ preventScroll: true });
+}
+
+export function refill(element, ...children) {
+  keepFocus(element, () => fill(element, ...children));
+}
+
 export function fill(element, ...children) {
   element.replaceChildren();
   append(element, children);

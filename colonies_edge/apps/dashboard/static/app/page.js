@@ -2,6 +2,12 @@
 import { fill, h } from "./dom.js";
 import { Live } from "./live.js";
 
+// What stands behind the #: a path and what is chosen there.
+export function address(path, params) {
+  const query = new URLSearchParams(Object.entries(params).filter(([, value]) => value !== "" && value !== undefined)).toString();
+  return query ? `${path}?${query}` : path;
+}
+
 export class Page {
   #timers = [];
   #abort = new AbortController();
@@ -118,9 +124,7 @@ export class Page {
 
   // Another address for the same page, so that what is chosen can be linked to and survives a reload.
   remember(path, params) {
-    const query = new URLSearchParams(Object.entries(params).filter(([, value]) => value !== "" && value !== undefined));
-    const text = query.toString();
-    history.replaceState(null, "", `${location.pathname}#${path}${text ? `?${text}` : ""}`);
+    history.replaceState(history.state, "", `${location.pathname}#${address(path, params)}`);
   }
 
   leave() {

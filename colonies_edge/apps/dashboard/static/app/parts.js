@@ -1,5 +1,5 @@
 // What pages are made of: badges, links, tables, dialogs, buttons that ask the coordinator.
-import { h } from "./dom.js";
+import { h, keepFocus } from "./dom.js";
 import { STATES, json } from "./format.js";
 
 export function badge(state, words = STATES) {
@@ -85,8 +85,9 @@ export function action(page, text, run, { kind = "", done = "", reads = false } 
 }
 
 export async function act(page, button, run, done = "") {
+  if (button.getAttribute("aria-disabled")) return; // it is under way; a disabled button would lose the keyboard
   page.app.hush();
-  button.disabled = true;
+  button.setAttribute("aria-disabled", "true");
   try {
     const result = await run();
     if (result !== false && done) page.app.tell(done);
@@ -94,20 +95,22 @@ export async function act(page, button, run, done = "") {
     page.app.failed(error);
     if (error.gone) await page.reread().catch((another) => page.app.failed(another, { quiet: true }));
   } finally {
-    button.disabled = false;
+    button.removeAttribute("aria-disabled");
   }
 }
 
 // Resolves with true when the person says yes. The keyboard is in the dialog, Escape is no.
-export function confirmed(text, verb) {
+export function confirmed(text, verb, otherwise = "Keep") {
   return new Promise((resolve) => {
     const yes = h("button.danger", { value: "yes" }, verb);
     const dialog = h(
       "dialog", { "aria-label": text },
-      h("form", { method: "dialog" }, h("p", {}, text), h("div.actions", h("button", { value: "no" }, "Keep"), yes)),
+      h("form", { method: "dialog" }, h("p", {}, text), h("div.actions", h("button", { value: "no" }, otherwise), yes)),
     );
     dialog.addEventListener("close", () => {
       dialog.remove();
+      // What opened it has the keyboard again, unless it went meanwhile.
+      if (document.activeElement === document.body) document.querySelector("#main h1")?.focus({ preventScroll: true });
       resolve(dialog.returnValue === "yes");
     });
     document.body.append(dialog);
@@ -147,7 +150,7 @@ export class Table {
     });
     const same = elements.length === this.body.children.length
       && elements.every((one, index) => one === this.body.children[index]);
-    if (!same) this.body.replaceChildren(...elements);
+    if (!same) keepFocus(this.body, () => this.body.replaceChildren(...elements), false);
     this.none.hidden = rows.length > 0;
     this.element.classList.toggle("nothing", rows.length === 0);
   }
@@ -156,24 +159,20 @@ export class Table {
     const cells = this.columns.map((one) => h(`td${one.kind ? `.${one.kind}` : ""}`, { "data-name": one.name }, one.cell(row)));
     if (!known) return h("tr", {}, cells);
     // Cells that say the same stay, so that the keyboard's place is not lost when a row gets another time.
-    cells.forEach((cell, index) => cell.isEqualNode(known.children[index]) || known.children[index].replaceWith(cell));
+    keepFocus(known, () => cells.forEach((cell, index) => cell.isEqualNode(known.children[index]) || known.children[index].replaceWith(cell)));
     return known;
   }
 }
 
 // The way through a long list, page by page. last(): the id of the last row that is shown. load(): reads and shows a page.
+// `pages`: how many there are, if that is known. Where somebody is stays in the browser's history, for who comes back.
 export class Pager {
-  #after = [""]; // what each page comes after, the current one last
+  #after = history.state?.after || [""]; // what each page comes after, the current one last
+  #turning = false;
 
-  constructor(page, size, { last, load }) {
-    Object.assign(this, { size, more: false });
-    const turn = async (by) => {
-      if (by > 0) this.#after.push(last());
-      else this.#after.pop();
-      await load();
-      page.root.scrollIntoView();
-    };
-    const button = (text, by) => h("button", { type: "button", onclick: () => turn(by).catch((error) => page.app.failed(error)) }, text);
+  constructor(page, size, { last, load, pages = 0, top = page.root }) {
+    Object.assign(this, { page, size, last, load, pages, top, more: false });
+    const button = (text, by) => h("button", { type: "button", onclick: () => this.#turn(by).catch((error) => page.app.failed(error)) }, text);
     this.back = button("Previous", -1);
     this.next = button("Next", 1);
     this.where = h("span", { "aria-live": "polite" });
@@ -185,12 +184,35 @@ export class Pager {
     return this.#after.length === 1;
   }
 
+  async #turn(by) {
+    if (this.#turning) return;
+    const before = this.#after, held = document.activeElement;
+    this.#turning = true;
+    this.#after = by > 0 ? [...before, this.last()] : before.slice(0, -1);
+    try {
+      await this.load();
+      this.#keep();
+    } catch (error) {
+      this.#after = before;
+      throw error;
+    } finally {
+      this.#turning = false;
+    }
+    this.top.scrollIntoView();
+    if (held?.disabled) (held === this.next ? this.back : this.next).focus({ preventScroll: true });
+  }
+
+  #keep() {
+    if (this.page.open) history.replaceState({ ...history.state, after: this.#after }, "");
+  }
+
   // ask(fields): rows, one more than a page has if there are more. From the beginning when the page before has lost its end.
   async read(ask) {
     const count = this.size + 1;
     const rows = await ask({ count, after: this.#after.at(-1) }).catch((error) => {
       if (this.first || error.status !== 400) throw error;
       this.#after = [""];
+      this.#keep();
       return ask({ count, after: "" });
     });
     this.more = rows.length > this.size;
@@ -201,7 +223,7 @@ export class Pager {
     this.element.hidden = this.first && !this.more;
     this.back.disabled = this.first;
     this.next.disabled = !this.more;
-    this.where.textContent = `page ${this.#after.length}`;
+    this.where.textContent = `page ${this.#after.length}${this.pages ? ` of ${this.pages}` : ""}`;
   }
 }
 

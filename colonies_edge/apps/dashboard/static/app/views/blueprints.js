@@ -3,6 +3,8 @@ import { fill, h } from "../dom.js";
 import { when } from "../format.js";
 import { Table, action, pre, section } from "../parts.js";
 
+const REFRESH_S = 10;
+
 export async function show(page) {
   const detail = h("div", {});
   const table = new Table(
@@ -30,4 +32,5 @@ export async function show(page) {
   page.refresh = async () => table.update(await page.call("getblueprintsmsg", { namespace: page.colony }));
   page.show(page.heading("Blueprints"), table.element, detail);
   await page.refresh();
+  page.every(REFRESH_S, page.refresh);
 }

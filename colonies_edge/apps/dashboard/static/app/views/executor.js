@@ -1,8 +1,9 @@
 // One executor: what it is, what it offers, what it holds, what it says of itself.
-import { fill, h } from "../dom.js";
-import { EXECUTOR_STATES, RUNNING, absolute, brief, duration, when } from "../format.js";
+import { fill, h, refill } from "../dom.js";
+import { EXECUTOR_STATES, RUNNING, brief, duration, when } from "../format.js";
+import { Log } from "../log.js";
 import { Table, badge, copyable, empty, facts, idLink, section } from "../parts.js";
-import { isOnline, ownersActions, presence } from "./executors.js";
+import { ownersActions, presence } from "./executors.js";
 
 const REFRESH_S = 5, LOG_COUNT = 200, LONG_S = 10 * 365 * 86400;
 
@@ -16,32 +17,28 @@ export async function show(page) {
     ],
     { caption: "Held now", key: (row) => row.processid, none: "It holds nothing." },
   );
-  const log = h("pre.log", { tabindex: "0", "aria-label": "Log of the executor" });
-  page.show(head, body, section("Holds now", held.element), section("Log of the executor", log));
-  const functions = await page.call("getfunctionsmsg", { colonyname: page.colony, executorname: name });
+  const offered = new Table(FUNCTION_COLUMNS, { caption: "Functions", key: (row) => row.functionid, none: "It registered no functions." });
+  const log = new Log(page, "Log of the executor", { executorname: name }, LOG_COUNT);
+  page.show(head, body, section("Functions", offered.element), section("Holds now", held.element), log.element);
   const heard = h("span", {});
   let said = "";
   page.refresh = async () => {
     const executor = await page.call("getexecutormsg", { colonyname: page.colony, executorname: name });
+    const holds = await page.call("getprocesshistmsg", { colonyname: page.colony, executorid: executor.executorid, seconds: LONG_S, state: RUNNING });
     fill(heard, when(executor.lastheardfromtime, "never"));
-    const says = JSON.stringify([{ ...executor, lastheardfromtime: "" }, isOnline(executor)]);
+    const state = executor.state === 1 ? presence(executor, holds.length) : badge(4, { 4: EXECUTOR_STATES[executor.state] });
+    const says = JSON.stringify([{ ...executor, lastheardfromtime: "" }, state.textContent]);
     if (says !== said) {
-      const state = executor.state === 1 ? presence(executor) : badge(4, { 4: EXECUTOR_STATES[executor.state] });
-      fill(head, page.heading(name, state, ...ownersActions(page, executor, page.refresh)));
-      fill(body, about(executor, heard), h("div.columns", hardware(executor), software(executor)), offered(functions));
+      refill(head, page.heading(name, state, ...ownersActions(page, executor, page.refresh)));
+      refill(body, about(executor, heard), h("div.columns", hardware(executor), software(executor)));
     }
     said = says;
-    held.update(await page.call("getprocesshistmsg", { colonyname: page.colony, executorid: executor.executorid, seconds: LONG_S, state: RUNNING }));
-    const entries = await page.call("getlogsmsg", { colonyname: page.colony, executorname: name, count: LOG_COUNT, latest: true });
-    fill(log, entries.length ? entries.map(line) : "Nothing.");
+    held.update(holds);
+    offered.update(await page.call("getfunctionsmsg", { colonyname: page.colony, executorname: name }));
+    await log.more();
   };
   await page.refresh();
   page.every(REFRESH_S, page.refresh);
-}
-
-function line({ timestamp, message }) {
-  const at = Number(BigInt(timestamp) / 1000000n);
-  return [h("span.at", {}, absolute(at)), " ", message.endsWith("\n") ? message : `${message}\n`];
 }
 
 function about(executor, heard) {
@@ -72,9 +69,3 @@ export const FUNCTION_COLUMNS = [
   { name: "Waits", cell: (row) => (row.counter ? duration(row.avgwaittime * 1000) : "–") },
   { name: "Runs", cell: (row) => (row.counter ? duration(row.avgexectime * 1000) : "–") },
 ];
-
-function offered(functions) {
-  const table = new Table(FUNCTION_COLUMNS, { caption: "Functions", key: (row) => row.functionid, none: "It registered no functions." });
-  table.update(functions);
-  return section("Functions", table.element);
-}

@@ -20,20 +20,16 @@ export function presence(executor, holds = 0) {
 export function ownersActions(page, executor, refresh) {
   if (!page.session.owner) return [];
   const change = (msgtype) => page.asOwner(msgtype, { colonyname: page.colony, executorname: executor.executorname });
-  const simple = (text, msgtype) => action(page, text, async () => {
+  // One that may work is not stopped by a slip of the finger.
+  const button = (text, msgtype, { asked, kind }) => action(page, text, async () => {
+    if (asked && !(await confirmed(`${text} ${executor.executorname}? What it runs goes back to the queue.`, text))) return false;
     await change(msgtype);
-    await refresh();
-  });
+    return refresh();
+  }, { kind });
   const buttons = [];
-  if (executor.state !== 1) buttons.push(simple("Approve", "approveexecutormsg"));
-  if (executor.state === 0 || executor.state === 1) buttons.push(simple("Reject", "rejectexecutormsg"));
-  if (executor.state !== 3) {
-    buttons.push(action(page, "Remove", async () => {
-      if (!(await confirmed(`Remove ${executor.executorname}? What it runs goes back to the queue.`, "Remove"))) return false;
-      await change("removeexecutormsg");
-      return refresh();
-    }, { kind: "danger" }));
-  }
+  if (executor.state !== 1) buttons.push(button("Approve", "approveexecutormsg", {}));
+  if (executor.state === 0 || executor.state === 1) buttons.push(button("Reject", "rejectexecutormsg", { asked: executor.state === 1 }));
+  if (executor.state !== 3) buttons.push(button("Remove", "removeexecutormsg", { asked: true, kind: "danger" }));
   return buttons;
 }
 

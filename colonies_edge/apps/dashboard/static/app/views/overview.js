@@ -1,6 +1,6 @@
 // The colony at a glance.
 import { Chart } from "../chart.js";
-import { fill, h } from "../dom.js";
+import { h, refill } from "../dom.js";
 import { FAILED, RUNNING, STATES, brief, count, plural, when } from "../format.js";
 import { Table, action, badge, confirmed, idLink, link, section } from "../parts.js";
 import { isOnline } from "./executors.js";
@@ -67,7 +67,7 @@ export async function show(page) {
     online.number.textContent = `${counted.filter(isOnline).length} of ${counted.length}`;
     const pending = executors.filter((one) => one.state === 0).length;
     const { ispaused: paused } = await page.call("getpausestatusmsg", { colonyname: page.colony });
-    fill(
+    refill(
       state,
       pending ? h("p.hintbox", {}, `${plural(pending, "executor waits", "executors wait")} for approval. `, link("/executors", "Look")) : null,
       paused ? h("p.hintbox", {}, badge(4, { 4: "paused" }), " Nothing is assigned in this colony for now.") : null,
@@ -86,7 +86,7 @@ export async function show(page) {
 
 function pauseButton(page, paused, refresh) {
   const change = async () => {
-    if (!paused && !(await confirmed(`Assign nothing in ${page.colony} until it is resumed?`, "Pause"))) return false;
+    if (!paused && !(await confirmed(`Assign nothing in ${page.colony} until it is resumed?`, "Pause", "Not now"))) return false;
     await page.asOwner(paused ? "resumeassignmentsmsg" : "pauseassignmentsmsg", { colonyname: page.colony });
     return refresh();
   };

@@ -1,25 +1,27 @@
 // One process: its life, what it was asked, what came of it, and its log as it is written.
-import { fill, h } from "../dom.js";
+import { bytesOf } from "../call.js";
+import { append, fill, h, refill } from "../dom.js";
 import { RUNNING, STATES, WAITING, absolute, duration, ms, now, when } from "../format.js";
-import { Table, action, badge, confirmed, copyable, empty, facts, idLink, link, pre, section } from "../parts.js";
+import { Log } from "../log.js";
+import { Table, action, badge, confirmed, copyable, facts, idLink, link, pre, section } from "../parts.js";
 
-const LOG_S = 2, LOG_COUNT = 500;
-const LOG_ROWS_MAX = 10000; // as many as a process may have
+const LOG_S = 2;
 const KINDS = ["input", "output", "error", "environment"];
 
 export async function show(page) {
   const id = page.params.id;
   const head = h("div", {}), body = h("div", {}), line = h("div", {});
-  const log = new Log(page, id);
+  const log = new Log(page, "Log", { processid: id });
   const channels = new Channels(page, id);
   let row = await page.call("getprocessmsg", { processid: id });
   let names = await page.app.executorNames(page, row.assignedexecutorid);
 
   const draw = () => {
     const owner = names.get(row.assignedexecutorid) || "";
-    fill(head, page.heading(row.spec.funcname || "Process", badge(row.state), ...actions(page, row)));
+    refill(head, page.heading(row.spec.funcname || "Process", badge(row.state), ...actions(page, row)));
     fill(line, bar(row));
-    fill(body, life(row, owner, line), outcome(row), h("div.columns", asked(row), conditions(row)), family(row), attributes(row));
+    refill(body, life(row, owner, line), outcome(row), h("div.columns", asked(row), conditions(row)), family(row), attributes(row));
+    if (row.state > RUNNING) log.ended();
   };
   page.show(head, body, log.element, channels.element);
   draw();
@@ -163,49 +165,6 @@ function attributes(row) {
   return section("Attributes", table.element);
 }
 
-class Log {
-  #since = 0n;
-  #rows = 0;
-  #busy = null;
-
-  constructor(page, id) {
-    Object.assign(this, { page, id });
-    this.text = h("pre.log", { tabindex: "0", role: "log", "aria-label": "Log of the process" });
-    this.none = empty("No lines yet.");
-    this.element = section("Log", this.none, this.text);
-    this.text.hidden = true;
-  }
-
-  // What was written since the last look; one look at a time.
-  more() {
-    this.#busy ??= this.#read().finally(() => (this.#busy = null));
-    return this.#busy;
-  }
-
-  async #read() {
-    let entries;
-    do {
-      entries = await this.page.call("getlogsmsg", { colonyname: this.page.colony, processid: this.id, count: LOG_COUNT, since: this.#since });
-      this.#add(entries);
-    } while (entries.length === LOG_COUNT && this.#rows < LOG_ROWS_MAX);
-  }
-
-  #add(entries) {
-    if (!entries.length) return;
-    this.#since = BigInt(entries.at(-1).timestamp);
-    this.#rows += entries.length;
-    const below = this.text.scrollTop + this.text.clientHeight >= this.text.scrollHeight - 4;
-    this.none.hidden = true;
-    this.text.hidden = false;
-    for (const one of entries) {
-      const at = Number(BigInt(one.timestamp) / 1000000n);
-      this.text.append(h("span.at", {}, absolute(at).slice(11)), " ", one.message.endsWith("\n") ? one.message : `${one.message}\n`);
-    }
-    while (this.text.childNodes.length > LOG_ROWS_MAX * 3) this.text.firstChild.remove();
-    if (below) this.text.scrollTop = this.text.scrollHeight;
-  }
-}
-
 // What is said in the process's channels: for its initiator and its executor, others are told that it is not for them.
 class Channels {
   constructor(page, id) {
@@ -223,7 +182,7 @@ class Channels {
     const add = (entries) => {
       seen += entries.length;
       if (subscription) subscription.fields.afterseq = seen;
-      for (const one of entries) text.append(`${new TextDecoder().decode(Uint8Array.from(atob(one.payload || ""), (c) => c.charCodeAt(0)))}\n`);
+      for (const one of entries) append(text, [`${new TextDecoder().decode(bytesOf(one.payload || ""))}\n`]);
       text.scrollTop = text.scrollHeight;
     };
     try {

@@ -1,9 +1,11 @@
 // Processes in one state, filtered, page by page; the first page follows what happens.
 import { h } from "../dom.js";
 import { FAILED, RUNNING, STATES, WAITING, brief, duration, ms, now, when } from "../format.js";
-import { Pager, Table, choice, field, hurry, idLink, select } from "../parts.js";
+import { address } from "../page.js";
+import { Pager, Table, choice, field, hurry, idLink } from "../parts.js";
 
 const PAGE = 50, REFILL_MS = 2000, DRAW_MS = 250;
+const AGAIN_S = 30; // nobody tells that a process was removed
 
 const COLUMNS = {
   process: { name: "Process", cell: (row) => idLink("process", row.processid) },
@@ -62,10 +64,11 @@ export async function show(page) {
   page.refresh = () => list.load();
   await page.watching();
   await list.load();
+  page.every(AGAIN_S, page.refresh);
 }
 
 function open(page, state, filter) {
-  page.go(`/processes?${new URLSearchParams({ state, type: filter.executortype, label: filter.label, initiator: filter.initiator })}`);
+  page.go(address("/processes", { state, type: filter.executortype, label: filter.label, initiator: filter.initiator }));
 }
 
 async function known(page) {
@@ -75,18 +78,19 @@ async function known(page) {
 }
 
 function filters(page, state, filter, types) {
-  if (filter.executortype && !types.includes(filter.executortype)) types.push(filter.executortype);
-  const type = select([["", "all types"], ...types.map((one) => [one, one])], filter.executortype);
+  // Those that have an executor are proposed; work for any other waits, too.
+  const known = h("datalist", { id: "types" }, types.map((one) => h("option", { value: one })));
+  const type = h("input", { type: "search", value: filter.executortype, placeholder: "all types", list: known.id, autocomplete: "off" });
   const label = h("input", { type: "search", value: filter.label, placeholder: "any" });
   const initiator = h("input", { type: "search", value: filter.initiator, placeholder: "anybody" });
   const go = (event) => {
     event?.preventDefault();
-    open(page, state, { executortype: type.value, label: label.value.trim(), initiator: initiator.value.trim() });
+    open(page, state, { executortype: type.value.trim(), label: label.value.trim(), initiator: initiator.value.trim() });
   };
   type.addEventListener("change", go);
   return h(
     "form.filters", { onsubmit: go }, field("Executor type", type), field("Label", label), field("Initiator", initiator),
-    h("button", { type: "submit" }, "Filter"),
+    h("button", { type: "submit" }, "Filter"), known,
   );
 }
 

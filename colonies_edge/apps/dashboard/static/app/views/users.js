@@ -2,6 +2,8 @@
 import { h } from "../dom.js";
 import { Table, copyable } from "../parts.js";
 
+const REFRESH_S = 10;
+
 export async function show(page) {
   const table = new Table(
     [
@@ -13,5 +15,7 @@ export async function show(page) {
     { caption: "Users", key: (row) => row.userid, none: "The colony has no users." },
   );
   page.show(page.heading("Users"), table.element);
-  table.update(await page.call("getusersmsg", { colonyname: page.colony }));
+  page.refresh = async () => table.update(await page.call("getusersmsg", { colonyname: page.colony }));
+  await page.refresh();
+  page.every(REFRESH_S, page.refresh);
 }

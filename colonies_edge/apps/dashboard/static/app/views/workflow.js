@@ -1,18 +1,18 @@
 // One workflow, drawn; its nodes change colour as their processes do.
 import { Graph } from "../graph.js";
-import { fill, h } from "../dom.js";
+import { fill, h, refill } from "../dom.js";
 import { RUNNING, STATES, count, plural, when } from "../format.js";
-import { Table, action, badge, confirmed, copyable, facts, idLink, section } from "../parts.js";
+import { Pager, Table, action, badge, confirmed, copyable, facts, idLink, section } from "../parts.js";
 
 const DRAWN_MAX = 2000; // more nodes than a screen has room for, and than a browser moves smoothly
-const PAGE = 100, DRAW_MS = 200;
+const PAGE = 50, AT_ONCE = 100, DRAW_MS = 200;
 const COLOURS = ["#eee8d8", "#4689cd", "#92d050", "#cb4239", "#f5a623"]; // of the drawing in the reply: they say the state
 
 export async function show(page) {
   const id = page.params.id;
   const states = new Map();
   const news = new Map(); // states that were told while an answer was on its way: what that says may be older
-  let graph = null, plan = null, drawing = null, nodes = null, newest = {}, waiting = 0;
+  let graph = null, plan = null, drawing = null, nodes = null, newest = {}, waiting = 0, said = "";
 
   page.subscribe("subscribeprocessgraphmsg", { processgraphid: id, states: [0, 1, 2, 3, 4] }, (value, kind) => {
     if (kind === "error") return;
@@ -52,8 +52,15 @@ export async function show(page) {
 
   function draw() {
     waiting = 0;
+    const says = JSON.stringify([graph.state, graph.starttime, graph.endtime]);
+    if (says !== said) title();
+    said = says;
     const counts = STATES.map((_, state) => [...states.values()].filter((one) => one === state).length);
-    fill(
+    fill(tallies, states.size ? counts.map((number, state) => (number ? [badge(state), count(number)] : null)) : null);
+  }
+
+  function title() {
+    refill(
       head,
       page.heading("Workflow", badge(graph.state), ...actions(page, graph)),
       facts([
@@ -62,7 +69,6 @@ export async function show(page) {
       ]),
       tallies,
     );
-    fill(tallies, states.size ? counts.map((number, state) => (number ? [badge(state), count(number)] : null)) : null);
   }
 
   page.refresh = async () => {
@@ -86,7 +92,7 @@ function fromDrawing({ nodes, edges }) {
 async function fromProcesses(page, { processgraphid, processids }) {
   const rows = [];
   while (processids.length <= DRAWN_MAX && rows.length < processids.length) {
-    const more = await page.call("getprocessesmsg", { colonyname: page.colony, processgraphid, state: -1, count: PAGE, after: rows.at(-1)?.processid || "" });
+    const more = await page.call("getprocessesmsg", { colonyname: page.colony, processgraphid, state: -1, count: AT_ONCE, after: rows.at(-1)?.processid || "" });
     if (!more.length) break;
     rows.push(...more);
   }
@@ -110,11 +116,10 @@ function actions(page, graph) {
 // The same as a list, for those who do not look at drawings, and for what is too large to be one.
 class Nodes {
   #rows = [];
-  #pages = [""];
   #news = new Map(); // as above
 
   constructor(page, id, total) {
-    Object.assign(this, { page, id, total });
+    Object.assign(this, { page, id });
     this.table = new Table(
       [
         { name: "Node", cell: (row) => row.spec.nodename },
@@ -125,29 +130,20 @@ class Nodes {
       ],
       { caption: "Processes of the workflow", key: (row) => row.processid },
     );
-    const button = (text, by) => h("button", { type: "button", onclick: () => this.turn(by).catch((error) => page.app.failed(error)) }, text);
-    this.back = button("Previous", -1);
-    this.next = button("Next", 1);
-    this.where = h("span", {});
-    this.element = section("Processes", this.table.element, total > PAGE ? h("div.pager", this.back, this.where, this.next) : null);
+    this.element = section("Processes", this.table.element);
+    const last = () => this.#rows.at(-1).processid;
+    this.pager = new Pager(page, PAGE, { last, load: () => this.load(), pages: Math.ceil(total / PAGE), top: this.element });
+    this.element.append(this.pager.element);
   }
 
   async load() {
     this.#news.clear();
-    const rows = await this.page.call("getprocessesmsg", {
-      colonyname: this.page.colony, processgraphid: this.id, state: -1, count: PAGE, after: this.#pages.at(-1),
-    });
+    const rows = await this.pager.read((fields) => this.page.call("getprocessesmsg", {
+      colonyname: this.page.colony, processgraphid: this.id, state: -1, ...fields,
+    }));
     this.#rows = rows.map((row) => this.#news.get(row.processid) ?? row);
     this.table.update(this.#rows);
-    this.back.disabled = this.#pages.length === 1;
-    this.next.disabled = this.#pages.length * PAGE >= this.total;
-    this.where.textContent = `page ${this.#pages.length} of ${Math.ceil(this.total / PAGE)}`;
-  }
-
-  async turn(by) {
-    if (by > 0) this.#pages.push(this.#rows.at(-1).processid);
-    else this.#pages.pop();
-    await this.load();
+    this.pager.draw();
   }
 
   heard(row) {

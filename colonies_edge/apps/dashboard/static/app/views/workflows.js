@@ -4,6 +4,7 @@ import { RUNNING, STATES, count, duration, ms, when } from "../format.js";
 import { Pager, Table, badge, choice, hurry, idLink } from "../parts.js";
 
 const PAGE = 50, REFILL_MS = 2000;
+const AGAIN_S = 30; // nobody tells that a workflow was removed
 
 export async function show(page) {
   const state = STATES[page.params.state] === undefined ? RUNNING : Number(page.params.state);
@@ -57,4 +58,5 @@ export async function show(page) {
   });
   await page.watching();
   await page.refresh();
+  page.every(AGAIN_S, page.refresh);
 }
