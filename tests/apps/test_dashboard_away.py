@@ -41,6 +41,7 @@ def test_errors_are_sentences_that_stay_until_they_are_read(tmp_path: Path) -> N
             browser.go(hash_, name)
             browser.until_text(text, ".problem")
         browser.go(f"#/process/{process['processid']}", "work")
+        browser.until(f"{ACTIVE}.textContent === 'work'")  # all of the page was read
         colony.do(colony.me, "removeprocessmsg", processid=process["processid"])
         browser.click(".heading button", "Cancel")
         browser.click("dialog button", "Cancel it")

@@ -47,13 +47,15 @@ def test_every_page_shows_what_is_there_and_nothing_goes_wrong_on_any(tmp_path: 
         ids = furnish(colony, Worker(colony))
         signed_in(colony, browser, owner=True)
         everywhere = {**PAGES, f"#/process/{ids['process']}": "work", f"#/workflow/{ids['graph']}": "Workflow"}
-        for width, phone, dark in ((1280, False, False), (390, True, True)):
+        for width, phone, dark in ((1280, False, False), (1024, False, True), (820, False, False), (390, True, True)):
             browser.screen(width, 844, phone=phone, dark=dark)
             for hash_, heading in everywhere.items():
                 browser.go(hash_, heading)
                 browser.until("!document.querySelector('.problem')")
                 overflow = browser.run("document.documentElement.scrollWidth - innerWidth")
                 assert overflow <= 0, f"{hash_} scrolls sideways by {overflow} at {width}"
+                cut = "[...document.querySelectorAll('.table')].some((one) => one.scrollWidth > one.clientWidth + 1)"
+                assert not browser.run(cut), f"{hash_} has a table that does not fit at {width}"
                 unnamed = browser.run(
                     "[...document.querySelectorAll('main button, main a, main input, main select, main textarea')]"
                     ".filter((one) => !one.textContent.trim() && !one.labels?.length && !one.ariaLabel)"
@@ -220,6 +222,7 @@ def test_a_page_that_nobody_sees_asks_for_nothing_and_is_up_to_date_when_it_is_s
 
 def test_the_keyboard_is_enough(tmp_path: Path) -> None:
     with dashboard(tmp_path) as (colony, browser):
+        browser.screen(1280, 800)  # where the list of pages is beside them
         signed_in(colony, browser)
         reached = []
         for _ in range(40):

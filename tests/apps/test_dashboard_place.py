@@ -143,3 +143,37 @@ def test_what_nobody_tells_is_found_out_and_who_works_is_at_work_everywhere(tmp_
         browser.until("location.hash === '#/processes?state=0&type=nobody'")
         browser.until_text("f1", "tbody")
         assert browser.problems == []
+
+
+def test_a_drawing_lets_one_finger_pass_and_takes_two(tmp_path: Path) -> None:
+    with dashboard(tmp_path) as (colony, browser):
+        nodes = [{**spec(), "nodename": f"n{number}"} for number in range(60)]
+        graph = colony.do(colony.me, "submitworkflowspecmsg", spec={"colonyname": "lab", "functionspecs": nodes})
+        browser.screen(390, 844, phone=True)
+        browser.say("Emulation.setTouchEmulationEnabled", enabled=True, maxTouchPoints=2)
+        signed_in(colony, browser)
+        browser.go(f"#/workflow/{graph['processgraphid']}", "Workflow")
+        browser.until_text("page 1 of 2", ".pager")
+        view = "document.querySelector('.graph').getAttribute('viewBox')"
+        whole = browser.run(view)
+        top = browser.run("document.querySelector('.graph').getBoundingClientRect().top")
+
+        def drag(*paths: tuple[int, int, int, int]) -> None:
+            """Fingers from one place to another, in ten steps."""
+            for step in range(11):
+                at = [
+                    {"x": x + (to_x - x) * step / 10, "y": top + y + (to_y - y) * step / 10, "id": number}
+                    for number, (x, y, to_x, to_y) in enumerate(paths)
+                ]
+                browser.say("Input.dispatchTouchEvent", type="touchMove" if step else "touchStart", touchPoints=at)
+            browser.say("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+
+        drag((180, 200, 120, 150), (210, 200, 270, 250))
+        browser.until(f"{view} !== {whole!r}")
+        closer = browser.run(view)
+        assert float(closer.split()[2]) < float(whole.split()[2]), "they went apart: it is larger"
+        assert browser.run("scrollY") == 0
+        drag((200, 300, 200, 100))
+        browser.until("scrollY > 50")
+        assert browser.run(view) == closer
+        assert browser.problems == []

@@ -166,7 +166,12 @@ def test_a_workflow_of_a_thousand_is_drawn_and_stays_alive(tmp_path: Path) -> No
         box = browser.run(
             "(({ x, y, width }) => [x + width / 2, y + 200])(document.querySelector('.graph').getBoundingClientRect())"
         )
-        browser.say("Input.dispatchMouseEvent", type="mouseWheel", x=box[0], y=box[1], deltaX=0, deltaY=-100)
+        wheel = {"type": "mouseWheel", "x": box[0], "y": box[1], "deltaX": 0}
+        browser.say("Input.dispatchMouseEvent", **wheel, deltaY=100)
+        browser.until("scrollY > 0")  # who only comes by is not held up
+        assert browser.run("document.querySelector('.graph').getAttribute('viewBox')") == before
+        browser.run("scrollTo(0, 0)")
+        browser.say("Input.dispatchMouseEvent", **wheel, deltaY=-100, modifiers=2)
         browser.until(f"document.querySelector('.graph').getAttribute('viewBox') !== {before!r}")
         for _ in range(20):
             process = colony.do(worker, "assignprocessmsg", colonyname="lab", timeout=-1)

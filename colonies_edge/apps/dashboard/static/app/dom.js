@@ -32,10 +32,24 @@ export function set(element, properties) {
   }
 }
 
+const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
+const COLOURS = /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\))/g; // and all else that terminals are told
+const TURNS = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g; // could make a text look like another one
+const CONTROLS = /[\u0000-\u0008\u000b-\u001f]/g;
+
+// A text as it can be read: what programs write for terminals left out, what is invisible marked.
+export function visible(text) {
+  if (!UNSEEN.test(text)) return text;
+  return text.replace(COLOURS, "").replace(/\r\n?/g, "\n")
+    .replace(TURNS, (one) => `[U+${one.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}]`)
+    .replace(CONTROLS, (one) => String.fromCharCode(0x2400 + one.charCodeAt(0)))
+    .replace(/[\u007f-\u009f]/g, "\u2421");
+}
+
 export function append(element, children) {
   for (const child of children.flat(Infinity)) {
     if (child === null || child === undefined || child === false) continue;
-    element.append(child instanceof Node ? child : document.createTextNode(String(child)));
+    element.append(child instanceof Node ? child : document.createTextNode(visible(String(child))));
   }
 }
 

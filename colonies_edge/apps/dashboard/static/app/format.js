@@ -13,14 +13,24 @@ export function ms(time) {
   return Date.parse(time);
 }
 
+// In two units at most, of which none is zero.
 export function duration(milliseconds) {
-  const s = Math.max(0, milliseconds) / 1000;
-  if (s < 0.00995) return `${(s * 1000).toFixed(1)} ms`;
-  if (s < 0.9995) return `${Math.round(s * 1000)} ms`;
-  if (s < 60) return `${s < 10 ? s.toFixed(1) : Math.round(s)} s`;
-  if (s < 3600) return `${Math.floor(s / 60)} min ${Math.round(s % 60)} s`;
-  if (s < 86400) return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
-  return `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
+  const exactly = Math.max(0, milliseconds);
+  if (exactly < 999.5) return `${short(exactly)} ms`;
+  const s = Math.round(exactly / 1000);
+  if (s < 60) return `${short(exactly / 1000)} s`;
+  if (s < 3600) return pair(s, 60, "min", 1, "s");
+  if (s < 86400) return pair(s, 3600, "h", 60, "min");
+  return pair(s, 86400, "d", 3600, "h");
+}
+
+function short(number) {
+  return number < 9.95 ? Number(number.toFixed(1)) : Math.round(number);
+}
+
+function pair(s, large, name, small, other) {
+  const rest = Math.floor((s % large) / small);
+  return `${Math.floor(s / large)} ${name}${rest ? ` ${rest} ${other}` : ""}`;
 }
 
 function roughly(milliseconds) {

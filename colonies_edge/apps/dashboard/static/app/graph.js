@@ -1,20 +1,26 @@
 // A workflow as a drawing that can be moved and zoomed, whose nodes change colour as their processes do.
-import { h, svg } from "./dom.js";
+import { h, svg, visible } from "./dom.js";
 import { STATES } from "./format.js";
 import { HIGH, WIDE, layered } from "./layout.js";
 
 const MARGIN = 24, ZOOM = 1.25, PAN = 60;
+const ASIDE = 240; // of a wide window, beside the drawing
 const LABEL_MAX = 17;
+
+// How much wider than high a drawing will be, as the stylesheet has it.
+function frame() {
+  const wide = Math.min(innerWidth - (innerWidth > 2 * ASIDE ? ASIDE : 0), 1190);
+  return wide / Math.min(innerHeight * 0.62, 620);
+}
 
 export class Graph {
   #nodes = new Map();
   #fingers = new Map();
 
-  // nodes: [{ id, label, state }], edges: [[from, to]]. onpick(id).
-  constructor(nodes, edges, onpick) {
-    const plan = layered(nodes.map((one) => one.id), edges);
+  // nodes: [{ id, label, state }], edges: [[from, to]].
+  constructor(nodes, edges) {
+    const plan = layered(nodes.map((one) => one.id), edges, frame());
     this.whole = { x: -MARGIN, y: -MARGIN, w: plan.width + 2 * MARGIN, h: plan.height + 2 * MARGIN };
-    this.onpick = onpick;
     this.picture = svg(
       "svg", { class: "graph", tabindex: "0", role: "group", "aria-label": "Workflow; arrows move, plus and minus zoom, 0 shows all of it" },
       svg("g", { class: "edges", "aria-hidden": "true" }, edges.map((edge) => this.#edge(plan, edge))),
@@ -43,8 +49,8 @@ export class Graph {
     return svg("path", { d: `M${x1} ${y1}C${x1} ${y1 + bend} ${x2} ${y2 - bend} ${x2} ${y2}` });
   }
 
-  #node({ at }, { id, label, state }) {
-    const { x, y } = at.get(id);
+  #node({ at }, { id, label: given, state }) {
+    const { x, y } = at.get(id), label = visible(given);
     const text = label.length > LABEL_MAX ? `${label.slice(0, LABEL_MAX - 1)}…` : label;
     const title = svg("title", {});
     const node = svg(
@@ -98,10 +104,16 @@ export class Graph {
   #listen() {
     const picture = this.picture;
     picture.addEventListener("wheel", (event) => {
+      // Who scrolls past it wants the page to move, who went into it or pinches (which is a wheel with Ctrl) means the drawing.
+      if (!event.ctrlKey && !this.element.contains(document.activeElement)) return;
       event.preventDefault();
       const box = picture.getBoundingClientRect();
       this.#zoom(event.deltaY > 0 ? ZOOM : 1 / ZOOM, (event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height);
     }, { passive: false });
+    // The stylesheet leaves one finger up and down to the page; two are ours.
+    for (const kind of ["touchstart", "touchmove"]) {
+      picture.addEventListener(kind, (event) => event.touches.length > 1 && event.cancelable && event.preventDefault(), { passive: false });
+    }
     picture.addEventListener("pointerdown", (event) => {
       this.#fingers.set(event.pointerId, event);
       this.moved = 0;
@@ -122,12 +134,12 @@ export class Graph {
     const others = [...this.#fingers.values()].filter((one) => one.pointerId !== event.pointerId);
     const dx = event.clientX - before.clientX, dy = event.clientY - before.clientY;
     this.moved += Math.abs(dx) + Math.abs(dy);
+    const unit = this.#unit() / (others.length + 1); // where two move together, each of them tells half of it
+    const page = event.pointerType === "touch" && !others.length; // it is what moves up and down then
+    this.#move(-dx * unit, page ? 0 : -dy * unit);
     if (others.length) {
       const far = (one) => Math.hypot(one.clientX - others[0].clientX, one.clientY - others[0].clientY);
       this.#zoom(far(before) / Math.max(1, far(event)));
-    } else {
-      const unit = this.#unit();
-      this.#move(-dx * unit, -dy * unit);
     }
     this.#fingers.set(event.pointerId, event);
   }

@@ -2,10 +2,11 @@
 
 export const WIDE = 132, HIGH = 34, GAP_X = 22, GAP_Y = 46;
 const SWEEPS = 6;
-const ROW_MAX = 40; // a layer of hundreds is broken into rows, or nobody could see the whole
+const ROW_MIN = 4, ROW_MAX = 40;
 
 // nodes: [id], edges: [[from, to]] -> { at: Map(id -> {x, y}), width, height }. What is on a circle comes last.
-export function layered(nodes, edges) {
+// `ratio`: how much wider than high the frame is. A layer of many is broken into rows, or nobody could read the whole.
+export function layered(nodes, edges, ratio = 1.6) {
   const parents = new Map(nodes.map((id) => [id, []]));
   const children = new Map(nodes.map((id) => [id, []]));
   for (const [from, to] of edges) {
@@ -21,7 +22,7 @@ export function layered(nodes, edges) {
       arrange(layers, number, number + (down ? -1 : 1), down ? parents : children);
     }
   }
-  return placed(layers);
+  return placed(layers, longest(layers, ratio));
 }
 
 function layersOf(nodes, parents, children) {
@@ -58,9 +59,21 @@ function arrange(layers, number, other, neighbours) {
   layers[number].sort((a, b) => weight.get(a) - weight.get(b));
 }
 
-function placed(layers) {
+// The length of row with which the drawing is largest in its frame.
+function longest(layers, ratio) {
+  let best = ROW_MAX, least = Infinity;
+  for (let most = ROW_MIN; most <= ROW_MAX; most += 1) {
+    const rows = layers.reduce((sum, layer) => sum + Math.ceil(layer.length / most), 0);
+    const wide = Math.min(most, Math.max(0, ...layers.map((layer) => layer.length)));
+    const size = Math.max((wide * (WIDE + GAP_X)) / ratio, rows * (HIGH + GAP_Y));
+    if (size < least) [best, least] = [most, size];
+  }
+  return best;
+}
+
+function placed(layers, longestRow) {
   const rows = layers.flatMap((layer) => {
-    const parts = Math.ceil(layer.length / ROW_MAX), size = Math.ceil(layer.length / parts);
+    const parts = Math.ceil(layer.length / longestRow), size = Math.ceil(layer.length / parts);
     return Array.from({ length: parts }, (_, part) => layer.slice(part * size, (part + 1) * size));
   });
   const widest = Math.max(1, ...rows.map((row) => row.length));

@@ -100,6 +100,7 @@ class App {
 
   async find(event) {
     event.preventDefault();
+    this.hush();
     const input = $("find").firstElementChild, id = input.value.trim().toLowerCase();
     if (!ID.test(id)) {
       this.tell("An id has 64 hexadecimal digits. Names are found with the filters of the lists.", "bad");

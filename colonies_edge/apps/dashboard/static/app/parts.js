@@ -46,6 +46,11 @@ export function facts(pairs) {
   return h("dl.facts", {}, kept.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
 }
 
+// Filters, folded up on a phone while none is set.
+export function fold(open, ...content) {
+  return h("details.fold", { open: open || innerWidth > 760 }, h("summary", {}, "Filter"), ...content);
+}
+
 let fields = 0;
 
 export function field(label, control, hint = "") {
@@ -118,7 +123,7 @@ export function confirmed(text, verb, otherwise = "Keep") {
   });
 }
 
-// A table that changes only the rows that changed. columns: [{ name, cell(row), kind }], kind "number" or "wide".
+// A table that changes only the rows that changed. columns: [{ name, cell(row), kind }], kind "number", "short" (one line), "wide", or "wide.long" (and named by nothing on a phone).
 export class Table {
   #rows = new Map();
 

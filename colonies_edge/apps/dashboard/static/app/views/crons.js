@@ -9,7 +9,7 @@ export async function show(page) {
   const table = new Table(
     [
       { name: "Name", cell: (row) => h("b", {}, row.name) },
-      { name: "When", cell: (row) => (row.interval > 0 ? `every ${duration(row.interval * 1000)}${row.random ? ", at random" : ""}` : h("code", {}, row.cronexpression)) },
+      { name: "When", cell: (row) => (row.interval > 0 ? `every ${duration(row.interval * 1000)}${row.random ? ", at random" : ""}` : h("code", {}, row.cronexpression)), kind: "short" },
       { name: "Next run", cell: (row) => when(row.nextrun) },
       { name: "Last run", cell: (row) => [when(row.lastrun, "never"), row.error ? h("div.bad", {}, row.error) : null] },
       { name: "Latest workflow", cell: (row) => (row.prevprocessgraphid ? idLink("workflow", row.prevprocessgraphid) : "–") },

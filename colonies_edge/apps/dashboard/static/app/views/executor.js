@@ -66,6 +66,6 @@ export const FUNCTION_COLUMNS = [
   { name: "Function", cell: (row) => [h("b", {}, row.funcname), row.description ? h("div.quiet", {}, row.description) : null], kind: "wide" },
   { name: "Arguments", cell: (row) => (row.args || []).map((one) => one.name).join(", ") },
   { name: "Calls", cell: (row) => row.counter, kind: "number" },
-  { name: "Waits", cell: (row) => (row.counter ? duration(row.avgwaittime * 1000) : "–") },
-  { name: "Runs", cell: (row) => (row.counter ? duration(row.avgexectime * 1000) : "–") },
+  { name: "Waits", cell: (row) => (row.counter ? duration(row.avgwaittime * 1000) : "–"), kind: "short" },
+  { name: "Runs", cell: (row) => (row.counter ? duration(row.avgexectime * 1000) : "–"), kind: "short" },
 ];

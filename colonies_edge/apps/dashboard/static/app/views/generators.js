@@ -1,6 +1,6 @@
 // Work that starts when enough arguments have come together.
 import { h } from "../dom.js";
-import { duration, when } from "../format.js";
+import { duration, plural, when } from "../format.js";
 import { Pager, Table, act, action, confirmed, submitter } from "../parts.js";
 
 const PAGE = 20, REFRESH_S = 10; // each row is a call: only one by one they tell what waits in them
@@ -9,7 +9,7 @@ export async function show(page) {
   const table = new Table(
     [
       { name: "Name", cell: (row) => h("b", {}, row.name) },
-      { name: "Starts at", cell: (row) => `${row.trigger} arguments${row.timeout > 0 ? `, or after ${duration(row.timeout * 1000)}` : ""}` },
+      { name: "Starts at", cell: (row) => `${plural(row.trigger, "argument")}${row.timeout > 0 ? `, or after ${duration(row.timeout * 1000)}` : ""}` },
       { name: "Waiting", cell: (row) => row.queuesize, kind: "number" },
       { name: "Last run", cell: (row) => [when(row.lastrun, "never"), row.error ? h("div.bad", {}, row.error) : null] },
       { name: "Initiator", cell: (row) => row.initiatorname },

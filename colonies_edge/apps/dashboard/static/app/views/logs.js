@@ -1,6 +1,6 @@
 // Lines of all logs that contain a text.
 import { h } from "../dom.js";
-import { absolute } from "../format.js";
+import { absolute, plural } from "../format.js";
 import { Table, act, field, idLink, select } from "../parts.js";
 
 const COUNT = 100;
@@ -12,10 +12,10 @@ export async function show(page) {
   const note = h("p.quiet", { role: "status" });
   const table = new Table(
     [
-      { name: "When", cell: (row) => absolute(Number(BigInt(row.timestamp) / 1000000n)) },
+      { name: "When", cell: (row) => absolute(Number(BigInt(row.timestamp) / 1000000n)), kind: "short" },
       { name: "Executor", cell: (row) => row.executorname },
       { name: "Process", cell: (row) => (row.processid ? idLink("process", row.processid) : "–") },
-      { name: "Line", cell: (row) => h("code.line", {}, row.message), kind: "wide" },
+      { name: "Line", cell: (row) => h("code.line", {}, row.message), kind: "wide.long" },
     ],
     { caption: "Lines found", key: (row) => `${row.timestamp}${row.processid}`, none: "" },
   );
@@ -23,7 +23,7 @@ export async function show(page) {
     page.remember("/logs", { text: text.value, days: days.value });
     const rows = await page.call("searchlogsmsg", { colonyname: page.colony, text: text.value, days: Number(days.value), count: COUNT });
     table.update(rows);
-    note.textContent = rows.length ? (rows.length === COUNT ? `The ${COUNT} newest lines are shown.` : `${rows.length} lines.`) : "No line contains this.";
+    note.textContent = rows.length ? (rows.length === COUNT ? `The ${COUNT} newest lines are shown.` : `${plural(rows.length, "line")}.`) : "No line contains this.";
   };
   const submit = (event) => {
     event.preventDefault();

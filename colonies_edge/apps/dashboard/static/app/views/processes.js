@@ -2,7 +2,7 @@
 import { h } from "../dom.js";
 import { FAILED, RUNNING, STATES, WAITING, brief, duration, ms, now, when } from "../format.js";
 import { address } from "../page.js";
-import { Pager, Table, choice, field, hurry, idLink } from "../parts.js";
+import { Pager, Table, choice, field, fold, hurry, idLink } from "../parts.js";
 
 const PAGE = 50, REFILL_MS = 2000, DRAW_MS = 250;
 const AGAIN_S = 30; // nobody tells that a process was removed
@@ -16,7 +16,7 @@ const COLUMNS = {
   submitted: { name: "Submitted", cell: (row) => when(row.submissiontime) },
   started: { name: "Started", cell: (row) => when(row.starttime) },
   ended: { name: "Ended", cell: (row) => when(row.endtime) },
-  took: { name: "Took", cell: (row) => (ms(row.starttime) ? duration(ms(row.endtime) - ms(row.starttime)) : "–") },
+  took: { name: "Took", cell: (row) => (ms(row.starttime) ? duration(ms(row.endtime) - ms(row.starttime)) : "–"), kind: "short" },
   error: { name: "Error", cell: (row) => h("span.bad", {}, (row.errors[0] || "").slice(0, 80)) },
   waits: { name: "For", cell: (row) => (row.waitforparents ? h("span.quiet", {}, "parents") : "an executor") },
 };
@@ -88,10 +88,10 @@ function filters(page, state, filter, types) {
     open(page, state, { executortype: type.value.trim(), label: label.value.trim(), initiator: initiator.value.trim() });
   };
   type.addEventListener("change", go);
-  return h(
+  return fold(Object.values(filter).some(Boolean), h(
     "form.filters", { onsubmit: go }, field("Executor type", type), field("Label", label), field("Initiator", initiator),
     h("button", { type: "submit" }, "Filter"), known,
-  );
+  ));
 }
 
 class List {

@@ -84,7 +84,7 @@ function waiting(metrics, colony) {
   const table = new Table(
     [
       { name: "Executor type", cell: (row) => row.type },
-      { name: "Waits for", cell: (row) => duration(row.age * 1000) },
+      { name: "Waits for", cell: (row) => duration(row.age * 1000), kind: "short" },
       { name: "Served", cell: (row) => (row.served ? "yes" : h("span.bad", {}, "by nobody now")) },
     ],
     { caption: "Queues", key: (row) => row.type },

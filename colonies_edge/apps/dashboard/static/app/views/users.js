@@ -8,7 +8,7 @@ export async function show(page) {
   const table = new Table(
     [
       { name: "Name", cell: (row) => h("b", {}, row.name) },
-      { name: "Identity", cell: (row) => copyable(row.userid), kind: "wide" },
+      { name: "Identity", cell: (row) => copyable(row.userid), kind: "wide.long" },
       { name: "E-mail", cell: (row) => row.email },
       { name: "Telephone", cell: (row) => row.phone },
     ],

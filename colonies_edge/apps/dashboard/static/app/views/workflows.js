@@ -16,7 +16,7 @@ export async function show(page) {
       { name: "Processes", cell: (row) => count(row.processids.length), kind: "number" },
       { name: "Initiator", cell: (row) => row.initiatorname },
       { name: "Submitted", cell: (row) => when(row.submissiontime) },
-      { name: "Took", cell: (row) => (row.state > RUNNING && ms(row.starttime) ? duration(ms(row.endtime) - ms(row.starttime)) : "–") },
+      { name: "Took", cell: (row) => (row.state > RUNNING && ms(row.starttime) ? duration(ms(row.endtime) - ms(row.starttime)) : "–"), kind: "short" },
     ],
     { caption: `Workflows that are ${STATES[state]}`, key: (row) => row.processgraphid, none: `No workflow is ${STATES[state]}.` },
   );
