@@ -4,7 +4,6 @@ import { exact } from "./json.js";
 import { field, select } from "./parts.js";
 
 const PLACEHOLDERS = { list: '["JSON", 1]', object: '{"JSON": 1}', any: "text or JSON" };
-const WHOLE = /^-?\d+$/;
 
 // { name, element, value() } of a parameter as executors register it; the value of an empty field is undefined.
 export function argument({ name, type = "any", description = "", required = false, enum: allowed = [] }) {
@@ -46,13 +45,14 @@ function valueOf(kind, control, name, type) {
   const text = control.value;
   if (kind === "bool") return text === "" ? (control.options[0].textContent === "no" ? false : undefined) : text === "true";
   if (text === "") return undefined;
-  if (["int", "float", "number"].includes(kind) || (kind === "enum" && type === "int")) return WHOLE.test(text) ? whole(text) : Number(text);
+  if (["int", "float", "number"].includes(kind) || (kind === "enum" && type === "int")) return numberOf(text);
   if (kind === "any") return looseJson(text);
   return kind === "object" ? object(text, name) : kind === "list" ? strictJson(text, name) : text;
 }
 
-function whole(text) {
-  return Number.isSafeInteger(Number(text)) ? Number(text) : BigInt(text);
+function numberOf(text) {
+  const value = looseJson(text);
+  return typeof value === "string" ? Number(value) : value; // 007 and .5 are numbers, but not in JSON
 }
 
 function looseJson(text) {
