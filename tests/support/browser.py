@@ -36,7 +36,7 @@ FLAGS = (
 )
 INSTALL = "apt-get install chromium"
 
-# Resolves with the value as soon as it is true; looks again whenever something in the page changes.
+# Resolves with the value as soon as it is true; looks again when something changes, moves or gets the keyboard.
 _UNTIL = """
 new Promise((resolve) => {
   const look = () => {
@@ -44,14 +44,15 @@ new Promise((resolve) => {
     try { value = (() => (%s))(); } catch { value = false; }
     if (!value) return false;
     observer.disconnect();
-    removeEventListener("hashchange", look);
+    for (const one of events) removeEventListener(one, look);
     resolve(value === true || typeof value !== "object" ? value : true);
     return true;
   };
+  const events = ["hashchange", "focusin", "scroll"];
   const observer = new MutationObserver(look);
   if (look()) return;
   observer.observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
-  addEventListener("hashchange", look);
+  for (const one of events) addEventListener(one, look);
 })
 """
 

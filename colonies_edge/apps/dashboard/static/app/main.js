@@ -153,7 +153,9 @@ class App {
     }
     if (!page.open) return;
     // Where somebody went is told to those who do not see it; where a page begins, the keyboard stays at its top.
-    if (this.#began && (held || !again)) document.querySelector("#main h1")?.focus({ preventScroll: true });
+    // Who was faster, and is in the new page already, stays there.
+    const faster = document.activeElement !== $("main") && $("main").contains(document.activeElement);
+    if (this.#began && (held || !again) && !faster) document.querySelector("#main h1")?.focus({ preventScroll: true });
     if (back && !scrollY) scrollTo(0, this.#tops.get(location.hash) || 0);
     this.#began = true;
   }

@@ -164,9 +164,17 @@ export class Table {
     const cells = this.columns.map((one) => h(`td${one.kind ? `.${one.kind}` : ""}`, { "data-name": one.name }, one.cell(row)));
     if (!known) return h("tr", {}, cells);
     // Cells that say the same stay, so that the keyboard's place is not lost when a row gets another time.
-    keepFocus(known, () => cells.forEach((cell, index) => cell.isEqualNode(known.children[index]) || known.children[index].replaceWith(cell)));
+    keepFocus(known, () => cells.forEach((cell, index) => isSame(cell, known.children[index]) || known.children[index].replaceWith(cell)));
     return known;
   }
+}
+
+// A button at work makes no difference: it is to be there still when its question was answered.
+function isSame(cell, known) {
+  if (cell.isEqualNode(known)) return true;
+  const idle = known.cloneNode(true);
+  for (const one of idle.querySelectorAll("[aria-disabled]")) one.removeAttribute("aria-disabled");
+  return cell.isEqualNode(idle);
 }
 
 // The way through a long list, page by page. last(): the id of the last row that is shown. load(): reads and shows a page.
