@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from colonies_edge.apps.passphrase import credential
+from colonies_edge.client.ours import FOLDER as FOLDER
 from colonies_edge.client.whole_file import write_whole
 from colonies_edge.protocol.errors import UsageError
 
 if TYPE_CHECKING:
     from colonies_edge.transports.mqtt_socket import Tls
 
-FOLDER = ".colonies-edge"
 DEVENV = "devenv"
 COORDINATOR_FOLDER = "coordinator"  # below the data folder of a colony; executors have folders beside it
 

@@ -45,32 +45,32 @@ class Client(BlockingClient):
     def upload_file(self, path: str | Path, label: str) -> File:
         """A new version of the file on the label. Raises TransferFailed."""
         from colonies_edge.client.labels import normal_label
-        from colonies_edge.client.place import Place
+        from colonies_edge.client.place import place_of_a_person
 
         path = Path(path)
-        return self.run(self._filer().upload(Place(path.parent), (), path.name, normal_label(label)))
+        return self.run(self._filer().upload(place_of_a_person(path.parent), (), path.name, normal_label(label)))
 
     def download_file(self, label: str, name: str, folder: str | Path) -> Path:
         """The latest version, into a folder; returns where it is. Raises TransferFailed."""
         from colonies_edge.client.labels import normal_label
-        from colonies_edge.client.place import Place
+        from colonies_edge.client.place import place_of_a_person
 
         async def download() -> Path:
             filer = self._filer()
             file = await filer.latest(normal_label(label), name)
-            return (await filer.download(file, Place(Path(folder)), ())).path
+            return (await filer.download(file, place_of_a_person(Path(folder)), ())).path
 
         return self.run(download())
 
     def sync_folder(self, folder: str | Path, label: str, *, keeplocal: bool = True) -> Report:
         """As `fs sync --yes`: both sides get what they lack. What did not work is in the report."""
         from colonies_edge.client.labels import normal_label
-        from colonies_edge.client.place import Place
+        from colonies_edge.client.place import place_of_a_person
         from colonies_edge.client.plan import Planner
         from colonies_edge.client.sync import apply_sync
 
         async def sync() -> Report:
-            place = Place(Path(folder))
+            place = place_of_a_person(Path(folder))
             plan = await Planner(self.asynchronous, place, normal_label(label)).sync(keeplocal=keeplocal)
             report = await apply_sync(self._filer(), place, plan)
             report.failures += plan.refused

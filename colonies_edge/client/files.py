@@ -8,10 +8,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from colonies_edge.client import ours
 from colonies_edge.client.blobs import Blobs
 from colonies_edge.client.client import AsyncClient
 from colonies_edge.client.depot import Changed, Depot, HashMismatch, Progress, TransferFailed
-from colonies_edge.client.place import Arriving, Parts, Place, UnsafeName, digest_of, require_safe_name
+from colonies_edge.client.place import Arriving, Ours, Parts, Place, UnsafeName, digest_of, require_safe_name
 from colonies_edge.protocol.errors import ColoniesError, Conflict, NotFound
 from colonies_edge.protocol.model_files import BLOB, SHA256, File
 
@@ -56,6 +57,8 @@ class Filer:
         """A new version of a file. Raises TransferFailed, UnsafeName, OSError, ColoniesError or NoConnection."""
         require_safe_name(name)
         with place.reading(parts, name) as file:
+            if ours.is_secret(name, file):  # of whoever named it, or since it was planned
+                raise Ours(f"{place.path(parts, name)} holds a private key")
             for left in reversed(range(TRIES)):
                 size = os.fstat(file).st_size
                 sha256 = (await asyncio.to_thread(digest_of, file)).hexdigest()
@@ -107,6 +110,8 @@ class Filer:
         listing = await asyncio.to_thread(place.list, parts)
         if name in listing.folders or name in listing.others:
             raise UnsafeName(f"{place.path(parts, name)} is not a regular file")
+        if name in listing.ours:
+            raise Ours(f"{place.path(parts, name)} holds a private key")
         if name not in listing.files:
             return {file.checksum}
         try:

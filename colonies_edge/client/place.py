@@ -16,14 +16,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from colonies_edge.client import ours
 from colonies_edge.protocol.codec import parse_json
-from colonies_edge.protocol.errors import BadRequest
+from colonies_edge.protocol.errors import BadRequest, UsageError
 
 OURS = ".cfs"  # the file with a folder's label, and what every name that we use for ourselves begins with
 KEPT = ".cfs-kept"  # where local files go that are replaced and that nobody else has
 PART = ".part"
 READ_BYTES = 2**20
 NAME_BYTES_MAX = 255  # of what file systems take
+_READING = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe must not stop us for ever
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 Parts = tuple[str, ...]  # names of folders below the place, from the top
@@ -31,6 +33,10 @@ Parts = tuple[str, ...]  # names of folders below the place, from the top
 
 class UnsafeName(ValueError):
     """A name or label that has no place in a folder of ours."""
+
+
+class Ours(UnsafeName):
+    """It belongs to this program, which gives it to nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +50,12 @@ class LocalFile:
 
 @dataclass(slots=True)
 class Listing:
-    """What is directly in a folder; `others` are neither files nor folders."""
+    """What is directly in a folder; `others` are neither files nor folders, `ours` belong to this program."""
 
     files: dict[str, LocalFile] = field(default_factory=dict)
     folders: list[str] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
+    ours: list[str] = field(default_factory=list)
 
 
 def require_safe_name(name: str) -> str:
@@ -57,6 +64,8 @@ def require_safe_name(name: str) -> str:
         raise UnsafeName(f"{name!r} is no name of a file")
     if name.startswith(OURS):
         raise UnsafeName(f"{name!r}: names that begin with {OURS} are for colonies-edge itself")
+    if ours.is_our_name(name):
+        raise Ours(f"{name!r} is where colonies-edge keeps its keys")
     try:
         too_long = len(os.fsencode(name)) > NAME_BYTES_MAX
     except UnicodeEncodeError:
@@ -64,6 +73,13 @@ def require_safe_name(name: str) -> str:
     if too_long:
         raise UnsafeName(f"{name[:40]!r}… is longer than {NAME_BYTES_MAX} bytes")
     return name
+
+
+def place_of_a_person(root: Path) -> Place:
+    """A folder that somebody named. Raises UsageError for one in which this program keeps what is its own."""
+    if any(ours.is_our_name(part) for part in root.resolve().parts):
+        raise UsageError(f"{root} belongs to colonies-edge: its keys are not for others; name a folder of your own")
+    return Place(root)
 
 
 class Place:
@@ -105,22 +121,28 @@ class Place:
         return below
 
     def list(self, parts: Parts) -> Listing:
-        """What is there; nothing, when the folder is missing. Names of our own are left out."""
+        """What is there; nothing, when the folder is missing. Names that begin with `.cfs` are left out. Raises Ours
+        for a folder in which this program works."""
         listing = Listing()
         try:
-            with self.folder(parts) as at, os.scandir(at) as entries:
+            with self.folder(parts) as at, os.scandir(at) as scanned:
+                entries = list(scanned)
+                if ours.is_our_folder({entry.name for entry in entries}):
+                    raise Ours(f"{self.path(parts)} is a data folder of colonies-edge")
                 for entry in entries:
                     if not entry.name.startswith(OURS):
-                        self._sort(listing, entry)
+                        self._sort(listing, entry, at)
         except FileNotFoundError:
             return listing
         listing.folders.sort()
         return listing
 
     @staticmethod
-    def _sort(listing: Listing, entry: os.DirEntry[str]) -> None:
+    def _sort(listing: Listing, entry: os.DirEntry[str], at: int) -> None:
         found = entry.stat(follow_symlinks=False)
-        if stat.S_ISREG(found.st_mode):
+        if ours.is_our_name(entry.name) or (stat.S_ISREG(found.st_mode) and _is_secret(entry.name, at)):
+            listing.ours.append(entry.name)
+        elif stat.S_ISREG(found.st_mode):
             listing.files[entry.name] = LocalFile(entry.name, found.st_size, found.st_mtime_ns)
         elif stat.S_ISDIR(found.st_mode):
             listing.folders.append(entry.name)
@@ -131,8 +153,7 @@ class Place:
     def reading(self, parts: Parts, name: str) -> Iterator[int]:
         """The descriptor of a regular file."""
         with self.folder(parts) as at:
-            # NONBLOCK: a pipe of that name must not stop us for ever
-            file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, dir_fd=at)
+            file = os.open(name, _READING, dir_fd=at)
         try:
             if not stat.S_ISREG(os.fstat(file).st_mode):
                 raise UnsafeName(f"{self.path(parts, name)} is not a regular file")
@@ -239,6 +260,18 @@ class Arriving:
 
     def close(self) -> None:
         os.close(self._file)
+
+
+def _is_secret(name: str, at: int) -> bool:
+    """A file that cannot be read is nobody's secret: whoever wants to send it is told."""
+    try:
+        file = os.open(name, _READING, dir_fd=at)
+    except OSError:
+        return False
+    try:
+        return ours.is_secret(name, file)
+    finally:
+        os.close(file)
 
 
 def digest_of(file: int) -> Any:

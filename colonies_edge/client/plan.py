@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 from colonies_edge.client.client import AsyncClient
 from colonies_edge.client.labels import label_of, parts_of
-from colonies_edge.client.place import Listing, Parts, Place, UnsafeName, require_safe_name
-from colonies_edge.protocol.errors import NotFound
+from colonies_edge.client.ours import is_our_name
+from colonies_edge.client.place import Listing, Ours, Parts, Place, UnsafeName, require_safe_name
+from colonies_edge.protocol.errors import NotFound, UsageError
 from colonies_edge.protocol.limits import LABEL_CHARS_MAX, NAME_CHARS_MAX
 from colonies_edge.protocol.model_files import FileData
 
@@ -43,12 +44,14 @@ class FolderPlan:
 
 @dataclass(slots=True, kw_only=True)
 class SyncPlan:
-    """`refused` are names that cannot be on the other side, each with its reason."""
+    """`refused` are names that cannot be on the other side, each with its reason; `ours` is what belongs to this
+    program and is left as it is, on both sides."""
 
     label: str
     keeplocal: bool
     folders: list[FolderPlan] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+    ours: list[str] = field(default_factory=list)
 
     @property
     def empty(self) -> bool:
@@ -68,10 +71,11 @@ class SyncPlan:
 
 @dataclass(slots=True, kw_only=True)
 class CleanPlan:
-    """What is here and not at the label: files, and folders that are empty then, innermost first."""
+    """What is here and not at the label: files, and folders that are empty then, innermost first. `ours` stays."""
 
     files: list[tuple[Parts, str]] = field(default_factory=list)
     folders: list[Parts] = field(default_factory=list)
+    ours: list[str] = field(default_factory=list)
 
 
 class Planner:
@@ -82,9 +86,12 @@ class Planner:
         self._place = place
         self._label = label
         self._refused: list[str] = []
+        self._ours: dict[Parts, None] = {}  # what is here, each once
+        self._our_labels: dict[str, None] = {}
 
     async def sync(self, *, keeplocal: bool = True) -> SyncPlan:
-        """What to move so that both sides have everything. Deletions are never passed on."""
+        """What to move so that both sides have everything. Deletions are never passed on. Raises UsageError for a
+        folder that is this program's own."""
         local = {parts: listing async for parts, listing in self._walk(())}
         labels = {parts for parts in await self._labels() if self._has_room(parts, local)}
         plan = SyncPlan(label=self._label, keeplocal=keeplocal, refused=self._refused)
@@ -100,10 +107,12 @@ class Planner:
             remote = await self._client.get_files(label) if parts in labels else []
             here = local.get(parts, Listing())
             plan.folders.append(await self._folder(parts, label, here, remote, folders.get(parts, set())))
+        plan.ours = self._left_alone()
         return plan
 
     async def clean(self) -> CleanPlan:
-        """What a clean would remove. Raises NotFound when there is nothing at the label: it would remove everything."""
+        """What a clean would remove. Raises NotFound when there is nothing at the label: it would remove everything;
+        UsageError for a folder that is this program's own."""
         labels = await self._labels()
         if not labels:
             raise NotFound(f"there are no files at {self._label}; all local ones would go")
@@ -115,10 +124,23 @@ class Planner:
             plan.files += [(parts, name) for name in sorted((*listing.files, *listing.others)) if name not in names]
             if parts and parts not in wanted:
                 plan.folders.insert(0, parts)
+        wanted = {path[:depth] for path in self._ours for depth in range(len(path))}
+        plan.folders = [parts for parts in plan.folders if parts not in wanted]
+        plan.ours = self._left_alone()
         return plan
 
+    def _left_alone(self) -> list[str]:
+        return [*(str(self._place.path(path)) for path in self._ours), *self._our_labels]
+
     async def _walk(self, parts: Parts) -> AsyncIterator[tuple[Parts, Listing]]:
-        listing = await asyncio.to_thread(self._place.list, parts)
+        try:
+            listing = await asyncio.to_thread(self._place.list, parts)
+        except Ours as ours:
+            if not parts:
+                raise UsageError(f"{ours}, which is not for others; name a folder of your own") from None
+            self._ours[parts] = None
+            return
+        self._ours.update(dict.fromkeys((*parts, name) for name in listing.ours))
         yield parts, listing
         for name in listing.folders:
             try:
@@ -135,12 +157,16 @@ class Planner:
         for label in await self._client.get_file_labels(self._label, exact=True):
             try:
                 found.add(parts_of(self._label, label.name))
+            except Ours:
+                self._our_labels[f"label {_top_of_ours(label.name)}"] = None
             except UnsafeName as unsafe:
                 self._refused.append(f"label {label.name!r}: {unsafe}")
         return found
 
     def _has_room(self, parts: Parts, local: dict[Parts, Listing]) -> bool:
         """Nothing else has the name of the folder or of one above it: a file, or a link that leads who knows where."""
+        if any(parts[: depth + 1] in self._ours for depth in range(len(parts))):
+            return False
         for depth, name in enumerate(parts):
             listing = local.get(parts[:depth], Listing())
             if name in listing.files or name in listing.others:
@@ -156,6 +182,9 @@ class Planner:
         names = set()
         for file in remote:
             names.add(file.name)
+            if file.name in local.ours or is_our_name(file.name):
+                self._ours.setdefault((*parts, file.name))
+                continue
             try:
                 require_safe_name(file.name)
                 if file.name in local.others or file.name in folders:
@@ -188,6 +217,13 @@ class Planner:
         else:
             note = REMOTE_NEWER if versions[0].added > here.mtime_ns else LOCAL_NEWER
         plan.conflicts.append(Item(name=file.name, size=max(here.size, file.size), note=note))
+
+
+def _top_of_ours(label: str) -> str:
+    """One line for all that is below it."""
+    levels = label.split("/")
+    depth = next(depth for depth, level in enumerate(levels, 1) if is_our_name(level))
+    return "/".join(levels[:depth])
 
 
 def _unfit(name: str) -> str:

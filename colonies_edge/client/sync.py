@@ -24,12 +24,14 @@ FILES_AT_ONCE = 4  # small files cost round trips, which overlap; large ones sha
 
 @dataclass(slots=True, kw_only=True)
 class Report:
-    """What became of a plan. `kept` are local files that were replaced and that nobody else has."""
+    """What became of a plan. `kept` are local files that were replaced and that nobody else has, `ours` what belongs to
+    this program and was left alone."""
 
     uploaded: int = 0
     downloaded: int = 0
     kept: list[Path] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    ours: list[str] = field(default_factory=list)
 
 
 async def apply_sync(filer: Filer, place: Place, plan: SyncPlan, progress: Progress = nothing) -> Report:
@@ -43,7 +45,7 @@ class _Syncing:
         self._place = place
         self._plan = plan
         self._progress = progress
-        self._report = Report()
+        self._report = Report(ours=plan.ours)
 
     async def run(self) -> Report:
         for folder in self._plan.folders:

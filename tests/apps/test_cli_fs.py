@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from colonies_edge.apps.sdk import Client
+from colonies_edge.client.files import Filer
+from colonies_edge.client.place import Place
 from tests.support.colony import Dev, Shell
 
 
@@ -152,3 +155,44 @@ def test_a_snapshot_brings_back_what_was_removed(shell: Shell, tmp_path: Path) -
     shell.run("fs", "snapshot", "create", "-l", "/snap", "-n", "v2")
     shell.run("fs", "snapshot", "removeall", "--yes")
     assert shell.json("fs", "snapshot", "ls") == []
+
+
+def test_keys_and_data_of_this_program_are_neither_sent_nor_replaced_nor_removed(dev: Dev, shell: Shell) -> None:
+    """In the very folder of the colony, whose keys are below it, and beside a coordinator's data of another name."""
+    folder = tree(dev.folder / "work", {"model": "bytes", "its/lock": "", "its/ledger/x": "", "its/journal/1": "{}"})
+    keys = dev.folder / ".colonies-edge"
+    (folder / "mine").write_bytes((keys / "user.key").read_bytes())
+    (folder / "mine").chmod(0o600)
+    (folder / "settings.sh").write_bytes((keys / "devenv").read_bytes())
+    (folder / "model.sha256").write_text(f"{'ab' * 32}\n")  # as many digits as a key has, and for everybody
+    shell.run("fs", "sync", "-d", str(dev.folder), "-l", "/ours", "--yes")
+    assert shell.err.count("left alone") == 1 and str(keys) in shell.err and str(folder / "mine") in shell.err
+    labels = {one["name"]: one["files"] for one in shell.json("fs", "label", "ls")}
+    assert {label for label in labels if label.startswith("/ours")} == {"/ours/work"}
+    assert {one["name"] for one in shell.json("fs", "ls", "-l", "/ours/work")} == {"model", "model.sha256"}
+
+    there = tree(dev.folder / "elsewhere", {"mine": "x", "settings.sh": "y", "its/file": "z", "model": "bytes"})
+    shell.run("fs", "sync", "-d", str(there), "-l", "/ours/work", "--yes")  # names that are ours in the other folder
+    shell.run("fs", "sync", "-d", str(folder), "-l", "/ours/work", "--keeplocal=false", "--yes")
+    found = shell.json("fs", "sync", "-d", str(folder), "-l", "/ours/work", "--dry")
+    assert sorted(found["ours"]) == sorted(str(folder / name) for name in ("mine", "settings.sh", "its"))
+    assert (folder / "mine").read_bytes() == (keys / "user.key").read_bytes() and not (folder / "its/file").exists()
+    shell.run("fs", "label", "remove", "-l", "/ours/work", "--yes")
+    shell.run("fs", "sync", "-d", str(tree(dev.folder / "one", {"one": "1"})), "-l", "/ours/work", "--yes")
+    shell.run("fs", "clean", "-d", str(folder), "-l", "/ours/work", "--yes")
+    left = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    assert left == {"mine", "settings.sh", "its/lock", "its/ledger/x", "its/journal/1", ".cfs"}
+    for name in (".colonies-edge", ".colonies-edge/coordinator", "work/its"):
+        said = shell.refused("fs", "sync", "-d", str(dev.folder / name), "-l", "/ours", code=2)
+        assert "colonies-edge" in said and "name a folder of your own" in said
+
+
+def test_nobody_plants_settings_from_a_label(dev: Dev, tmp_path: Path, shell: Shell) -> None:
+    """Somebody who is a member writes what the program that syncs would take for its own."""
+    evil = tree(tmp_path / "evil", {"devenv": "export COLONIES_MQTT=mqtt://evil"})
+    with Client.from_env(folder=dev.folder) as colony:
+        for label in ("/planted/.colonies-edge", "/planted"):
+            colony.run(Filer(colony.asynchronous).upload(Place(evil), (), "devenv", label))
+    shell.run("fs", "sync", "-d", str(tmp_path / "here"), "-l", "/planted", "--yes")
+    assert contents(tmp_path / "here") == {"devenv": "export COLONIES_MQTT=mqtt://evil"}
+    assert "label /planted/.colonies-edge" in shell.err

@@ -135,3 +135,30 @@ def test_a_spoilt_cfs_says_nothing(tmp_path: Path, text: str) -> None:
     assert Place(tmp_path).label() == ""
     Place(tmp_path).write_label((), '{"label":"/x"}\n')
     assert Place(tmp_path).label() == "/x"
+
+
+KEY = "5a" * 32
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "text", "secret"),
+    [
+        ("k", 0o600, f"{KEY}\n", True),
+        ("server.key", 0o644, KEY, True),
+        ("key.next", 0o644, KEY, True),
+        ("k", 0o644, "colonies-edge-key-1 15 c2FsdA== c2VhbGVk", True),
+        ("env", 0o644, f"export COLONIES_PRVKEY={KEY}", True),
+        ("bridge.toml", 0o644, f'[edge]\ncolony_prvkey = "{KEY}"', True),
+        ("ca.key", 0o600, "-----BEGIN PRIVATE KEY-----", True),
+        ("model.sha256", 0o644, KEY, False),
+        ("keynote", 0o644, KEY, False),
+        ("notes", 0o600, f"the hash is {KEY}", False),
+        ("env", 0o644, "export COLONIES_PRVKEY=", False),
+        ("empty", 0o600, "", False),
+    ],
+)
+def test_private_keys_are_known_by_what_they_are(tmp_path: Path, name: str, mode: int, text: str, secret: bool) -> None:
+    (tmp_path / name).write_text(text)
+    (tmp_path / name).chmod(mode)
+    listing = Place(tmp_path).list(())
+    assert (listing.ours, list(listing.files)) == (([name], []) if secret else ([], [name]))

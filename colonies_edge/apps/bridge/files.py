@@ -31,6 +31,7 @@ class FilesDesk:
         self._target = target
         self._line = line
         self._task: asyncio.Task[None] | None = None
+        self._left_alone: list[str] = []
 
     def start(self) -> None:
         self._task = asyncio.get_running_loop().create_task(self._sync_on())
@@ -65,6 +66,9 @@ class FilesDesk:
             else:
                 folder.download.clear()
         report = await apply_sync(Filer(client, _store(client)), place, plan)
+        if report.ours and report.ours != self._left_alone:
+            _log.warning("files of %s: left alone, keys of colonies-edge: %s", self._rule.label, ", ".join(report.ours))
+            self._left_alone = report.ours
         self._complain(report, plan.refused)
         return report.downloaded + report.uploaded
 

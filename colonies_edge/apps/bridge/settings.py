@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from colonies_edge.client.labels import normal_label
+from colonies_edge.client.ours import FOLDER
 from colonies_edge.client.specs_workflow import workflow_spec
 from colonies_edge.crypto.identity import InvalidKey, Signer
 from colonies_edge.protocol.codec import parse_json
@@ -132,7 +133,7 @@ def read_settings(
         raise UsageError(f"cannot read {path}: {reason}") from error
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path} is not TOML: {error}") from error
-    return _Reader(path, environ).settings(values, edge or {}, data_dir or path.parent / ".colonies-edge")
+    return _Reader(path, environ).settings(values, edge or {}, data_dir or path.parent / FOLDER)
 
 
 class _Reader:

@@ -24,6 +24,8 @@ LABEL = flag("-l", "--label", help="the label (what the folder's .cfs says)")
 NAME = flag("-n", "--name", metavar="NAME", help="the file's name")
 ID = flag("-i", "--fileid", metavar="ID", help="one version of a file")
 
+_OURS_SHOWN = 5
+
 
 def boolean(text: str) -> bool:
     if text.lower() in ("true", "yes", "1"):
@@ -34,9 +36,9 @@ def boolean(text: str) -> bool:
 
 
 def place_of(session: Session) -> Place:
-    from colonies_edge.client.place import Place
+    from colonies_edge.client.place import place_of_a_person
 
-    return Place(Path(session.args.dir or "."))
+    return place_of_a_person(Path(session.args.dir or "."))
 
 
 def label_of(session: Session) -> str:
@@ -74,6 +76,14 @@ def agree(session: Session, question: str) -> None:
     session.console.ask(f"{question} (yes,no): ")
     if sys.stdin.readline().strip().lower() not in ("yes", "y"):
         raise Declined("Nothing was changed")
+
+
+def tell_of_ours(session: Session, paths: list[str]) -> None:
+    """Once, with what it is: keys and data of this program are left as they are, and whoever looks for them knows."""
+    if paths:
+        more = f" and {len(paths) - _OURS_SHOWN} more" if len(paths) > _OURS_SHOWN else ""
+        named = ", ".join(paths[:_OURS_SHOWN]) + more
+        session.console.info(f"left alone, keys or data of colonies-edge: {named}")
 
 
 def judge(session: Session, report: Report, refused: list[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from colonies_edge.apps.cli.fs_common import agree, client_of, filer_of, judge, label_of, place_of
+from colonies_edge.apps.cli.fs_common import agree, client_of, filer_of, judge, label_of, place_of, tell_of_ours
 from colonies_edge.apps.cli.progress import Bar, size
 from colonies_edge.apps.cli.session import Session
 from colonies_edge.apps.cli.table import Column
@@ -24,6 +24,7 @@ async def sync(session: Session) -> int:
     filer = await filer_of(session)
     plan = await Planner(await client_of(session), place, label).sync(keeplocal=args.keeplocal)
     _show_plan(session, plan)
+    tell_of_ours(session, plan.ours)
     report = Report()
     if not args.dry and not plan.empty:
         agree(session, "Carry this out?")
@@ -44,6 +45,7 @@ async def sync(session: Session) -> int:
             "downloaded": report.downloaded,
             "kept": [str(path) for path in report.kept],
             "refused": plan.refused,
+            "ours": plan.ours,
             "failures": report.failures,
         }
     )
@@ -83,6 +85,7 @@ async def clean(session: Session) -> int:
     args, place, label = session.args, place_of(session), label_of(session)
     plan = await Planner(await client_of(session), place, label).clean()
     _show_clean(session, place, plan)
+    tell_of_ours(session, plan.ours)
     report = Report()
     if not args.dry and (plan.files or plan.folders):
         session.confirm(f"Remove {len(plan.files)} files and {len(plan.folders)} folders below {place.root}?")
@@ -93,6 +96,7 @@ async def clean(session: Session) -> int:
             "applied": not args.dry,
             "files": [str(place.path(parts, name)) for parts, name in plan.files],
             "folders": [str(place.path(parts)) for parts in plan.folders],
+            "ours": plan.ours,
             "failures": report.failures,
         }
     )
