@@ -45,6 +45,12 @@ VARIABLES: Mapping[str, str] = MappingProxyType(
     }
 )
 SECRETS = frozenset({"prvkey", "colony_prvkey", "server_prvkey", "executor_prvkey"})
+_HOLDERS = {
+    "prvkey": "a user of colony {colony}",
+    "colony_prvkey": "the owner of colony {colony}",
+    "server_prvkey": "the server's owner",
+    "executor_prvkey": "that executor",
+}
 DEFAULTS: Mapping[str, str] = MappingProxyType(
     {"mqtt": "mqtt://127.0.0.1:1883", "topic_root": "colonies", "data_dir": FOLDER}
 )
@@ -91,8 +97,20 @@ class Config:
     def need(self, name: str) -> str:
         value: str = getattr(self, name)
         if not value:
-            raise UsageError(f"{VARIABLES[name]} is not set; run `colonies-edge dev` in this folder, or set it")
+            raise UsageError(f"{VARIABLES[name]} is not set; {self._remedy(name)}")
         return value
+
+    def _remedy(self, name: str) -> str:
+        if self.of_device and name in SECRETS:
+            whose = _HOLDERS[name].format(colony=self.colonyname)
+            return f"this folder is that of executor {self.executorname}: run it where {whose} has a key, or set it"
+        return "run `colonies-edge dev` in this folder, or set it"
+
+    @property
+    def of_device(self) -> bool:
+        """Whether a file, as `enrol` writes it, makes this folder that of an executor: nobody has a colony here."""
+        written = self.source("executorname") not in (FLAG, ENVIRONMENT, CREDENTIAL, DEFAULT, NOT_SET)
+        return written and not (self.prvkey or self.colony_prvkey or self.server_prvkey)
 
     def __repr__(self) -> str:
         """Without the private keys: configurations end up in logs and tracebacks."""

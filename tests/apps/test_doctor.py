@@ -312,3 +312,11 @@ def test_every_remedy_of_a_mode_can_be_typed(elsewhere: Doctor, tmp_path: Path) 
     remedy = elsewhere.findings(code=1)["./.colonies-edge/devenv"]["remedy"]
     subprocess.run(shlex.split(remedy), cwd=tmp_path, check=True)
     assert (kept / "devenv").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(("text", "said"), [(None, "names no file"), ("no PEM", "no certificate of an authority")])
+def test_an_authority_that_cannot_be_used_is_told_and_is_a_problem(tmp_path: Path, text: str | None, said: str) -> None:
+    if text is not None:
+        (tmp_path / "ca.crt").write_text(text)
+    found = Doctor(tmp_path, mqtt="mqtts://localhost:1", mqtt_ca="ca.crt", colony_name=COLONY).findings(code=1)
+    assert found["broker"]["verdict"] == "problem" and said in found["broker"]["sentence"]

@@ -296,3 +296,21 @@ def test_what_a_person_gets_wrong_is_one_line(embedded: LiveColony, tmp_path: Pa
     ran(command(tmp_path / "x", "enrol", "token", "--executortype", "t", **stranger), 3)
     _, shown = ran(command(tmp_path / "x", "enrol", "token", "--executortype", "t", "--expires", "90d", **variables), 2)
     assert "not between 1s and 30d" in shown
+
+
+def test_on_a_device_doctor_and_status_look_as_its_executor_and_nothing_else_is_suggested(embedded: LiveColony) -> None:
+    device = embedded.folder / "device"
+    ran(command(device, "enrol", a_token(embedded, "--name", "cam"), "--no-wait"))
+    pending = json.loads(ran(command(device, "doctor", "--json"), code=1)[0])["findings"]
+    assert "executor approve --name cam" in next(one["remedy"] for one in pending if one["about"] == "membership")
+    owner(embedded, "executor", "approve", "--name", "cam")
+    identity = executors(embedded)["cam"].executorid
+    findings = json.loads(ran(command(device, "doctor", "--json"))[0])["findings"]
+    found = {one["about"]: one["sentence"] for one in findings}
+    assert f"accepts the connection of executor cam ({identity})" in found["broker"]
+    assert found["membership"] == "executor cam is a member of colony lab"
+    status = json.loads(ran(command(device, "status", "--json"))[0])
+    assert status["executors"][0]["executorname"] == "cam"
+    for words, whose in ((("process", "pss"), "a user of"), (("executor", "approve", "--name", "cam"), "the owner of")):
+        said = ran(command(device, *words), code=2)[1]
+        assert f"run it where {whose} colony lab has a key" in said and "colonies-edge dev" not in said

@@ -33,7 +33,8 @@ def switch(*names: str, help: str) -> Flag:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
     """One command. `key` names the setting whose private key signs its messages, "any" stands for questions that
-    everybody may ask; `colony` says that it acts in one; `connects` that it talks at all; `settings` are further ones.
+    everybody may ask, "member" for those that executors may ask as users do; `colony` says that it acts in one;
+    `connects` that it talks at all; `settings` are further ones.
     """
 
     name: str
@@ -103,7 +104,7 @@ def settings_of(command: Command) -> list[Setting]:
     """The flags that a command has because of what it needs; where it has an option of that name, it means that one."""
     wanted = [*(_CONNECTION if command.connects else ()), *command.settings]
     wanted += ["colonyname"] if command.colony else []
-    wanted += ["prvkey" if command.key == "any" else command.key] if command.key else []
+    wanted += ["prvkey" if command.key in ("any", "member") else command.key] if command.key else []
     own = {name for option in _own(command) for name in option.names}
     found = [_SETTINGS[name] for name in dict.fromkeys(wanted)]
     if command.key_flags:

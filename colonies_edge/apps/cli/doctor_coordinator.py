@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from colonies_edge.apps.cli.config import without_password
 from colonies_edge.apps.cli.doctor_finding import COORDINATOR, OK, PROBLEM, WARNING, Finding
 from colonies_edge.apps.cli.session import Session
-from colonies_edge.apps.config import VARIABLES
 from colonies_edge.crypto.identity import InvalidKey
 from colonies_edge.protocol.errors import ColoniesError, NoConnection, UsageError
 from colonies_edge.protocol.limits import FRESHNESS_S
@@ -18,13 +17,19 @@ _CLOCK_WARNING_S = 5  # above this a person comparing logs of two machines is mi
 async def connection(session: Session) -> AsyncIterator[Finding]:
     try:
         config = session.config
-        wire = await session.wire()
     except UsageError:
         return  # said already
+    try:
+        wire = await session.wire()
+    except UsageError as error:  # a certificate, an address: what nobody can connect with
+        yield Finding(about="broker", verdict=PROBLEM, sentence=f"cannot be asked: {error}")
+        return
     except (NoConnection, InvalidKey) as error:
         yield Finding(about="broker", verdict=PROBLEM, sentence=str(error), no_connection=True)
         return
-    yield Finding(about="broker", verdict=OK, sentence=f"{without_password(config.mqtt)} accepts the connection")
+    who = f"{session.acting_as} ({wire.signer.identity})"
+    sentence = f"{without_password(config.mqtt)} accepts the connection of {who}"
+    yield Finding(about="broker", verdict=OK, sentence=sentence)
     try:
         answer = await session.ask("versionmsg", topic_colony="_")
     except (NoConnection, ColoniesError) as error:
@@ -68,11 +73,13 @@ async def membership(session: Session) -> AsyncIterator[Finding]:
     try:
         await session.ask("getcolonymsg", colonyname=name, topic_colony=name)
     except (ColoniesError, NoConnection) as error:
+        config = session.config
+        approve = f"executor approve --name {config.executorname}" if config.of_device else "user add"
         yield Finding(
             about="membership",
             verdict=PROBLEM,
-            sentence=str(error),
-            remedy="let the colony's owner add the identity: `colonies-edge user add`",
+            sentence=f"{session.acting_as}: {error}",
+            remedy=f"let the colony's owner run: `colonies-edge {approve}`",
         )
         return
-    yield Finding(about="membership", verdict=OK, sentence=f"{VARIABLES['prvkey']} is a member of colony {name}")
+    yield Finding(about="membership", verdict=OK, sentence=f"{session.acting_as} is a member of colony {name}")

@@ -42,6 +42,7 @@ class Session:
         self.devenv = settings.devenv_path(folder)
         self._environ = environ
         self._wire: Wire | None = None
+        self.acting_as = ""  # whose key signs, once there is a wire
 
     async def run(self) -> int:
         try:
@@ -81,7 +82,7 @@ class Session:
         if self._wire is None:
             from colonies_edge.apps.cli.wire import Wire, signing_key
 
-            key = signing_key(self.config, self.command.key)
+            key, self.acting_as = signing_key(self.config, self.command.key)
             self._wire = Wire(self.config, key, trust_any_broker=self.args.skip_tls_verify)
             await self._wire.open()
         return self._wire

@@ -222,7 +222,7 @@ GROUP = Group(
         name="status",
         help="the colony on one screen",
         run=status,
-        key="prvkey",
+        key="member",
         colony=True,
         flags=(
             flag(

@@ -21,15 +21,30 @@ ANSWER_S = 15.0
 _LONG_AGO_MS = 86_400_000
 
 
-def signing_key(config: Config, key: str) -> str:
-    """The private key for a command. Executors use COLONIES_PRVKEY where they have no key of their own; questions that
-    everybody may ask are asked with any key there is, and without one as a stranger."""
-    if key == "executor_prvkey":
-        return config.executor_prvkey or config.need("prvkey")
-    if key != "any":
-        return config.need(key)
-    known = (config.prvkey, config.executor_prvkey, config.colony_prvkey, config.server_prvkey)
-    return next(filter(None, known), "") or new_private_key(entropy(32))
+_WHOSE = {
+    "prvkey": "the user",
+    "executor_prvkey": "the executor",
+    "colony_prvkey": "the colony's owner",
+    "server_prvkey": "the server's owner",
+}
+
+
+def signing_key(config: Config, key: str) -> tuple[str, str]:
+    """The private key for a command, and whose it is. Executors use COLONIES_PRVKEY where they have no key of their
+    own; on a device, what executors may ask as users do is asked as its executor; questions that everybody may ask are
+    asked with any key there is, and without one as a stranger."""
+    names = {"any": tuple(_WHOSE), "member": ("prvkey",), "executor_prvkey": ("executor_prvkey", "prvkey")}
+    found = next((name for name in names.get(key, (key,)) if getattr(config, name)), "")
+    if found:
+        return getattr(config, found), _WHOSE[found]
+    if config.of_device and key in names:
+        from colonies_edge.apps.executor.settings import kept_key
+
+        if kept := config.executor_prvkey or kept_key(config):
+            return kept, f"executor {config.executorname}"
+    if key == "any":
+        return new_private_key(entropy(32)), "a stranger"
+    return config.need(names.get(key, (key,))[-1]), ""  # it says what to do
 
 
 class Wire:

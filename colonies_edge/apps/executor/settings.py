@@ -11,7 +11,7 @@ from urllib.parse import quote
 from colonies_edge import __version__
 from colonies_edge.apps.config import Config, tls_of
 from colonies_edge.apps.executor.membership import Registration
-from colonies_edge.apps.keys import keep_key
+from colonies_edge.apps.keys import keep_key, read_key
 from colonies_edge.client.client import Endpoint
 from colonies_edge.crypto.identity import InvalidKey, Signer
 from colonies_edge.protocol.errors import UsageError
@@ -75,6 +75,13 @@ def gather(
 def executor_folder(data: Path, colonyname: str, name: str) -> Path:
     """Where an executor keeps its key and its outbox."""
     return data / "executors" / quote(f"{colonyname}.{name}", safe=" ")
+
+
+def kept_key(config: Config) -> str:
+    """The private key of the executor that the settings name, made by an earlier start or by `enrol`; "" without one.
+    Raises UsageError for a file that cannot be used."""
+    path = executor_folder(Path(config.data_dir), config.colonyname, config.executorname) / KEY_FILE
+    return read_key(path) if config.executorname and path.is_file() else ""
 
 
 def _default_name(executortype: str) -> str:
