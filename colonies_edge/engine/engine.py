@@ -348,7 +348,7 @@ class Engine(Carrier):
             return Outcome()
         for processid in self.tables.held_by.get(executorid, ()):
             live.leases.shorten(processid, conn, live.after(self.settings.grace_s))
-        live.offers.withdraw(executorid)
+        live.leave(executorid, now)
         return Outcome()
 
     def hung_up(self, route: Route, msgid: str, now: int) -> Outcome:

@@ -57,7 +57,7 @@ def place(step: Step, executor: Executor, former: Executor | None, state: Execut
         _put_away(step, former.executorid)
         executor = replace(executor, requirefuncreg=former.requirefuncreg)
     _put_away(step, executor.executorid)
-    executor = replace(executor, state=int(state), commissiontime=step.now, online=False, bridge={})
+    executor = replace(executor, state=int(state), commissiontime=step.now, online=False, left=False, bridge={})
     step.draft.put("executors", executor.executorid, executor)
     return executor
 

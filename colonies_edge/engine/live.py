@@ -15,7 +15,7 @@ from colonies_edge.engine.subscriptions import Subscriptions
 from colonies_edge.engine.tables import Tables
 from colonies_edge.engine.timers import Timer, Timers
 from colonies_edge.engine.waiting import Waiting, is_waiting
-from colonies_edge.protocol.limits import CHANNEL_APPENDS_BURST, CHANNEL_APPENDS_PER_S
+from colonies_edge.protocol.limits import CHANNEL_APPENDS_BURST, CHANNEL_APPENDS_PER_S, LEFT_MAX
 from colonies_edge.protocol.model import State
 
 SECOND = 1_000_000_000
@@ -42,6 +42,7 @@ class Live:
         self.subscriptions = Subscriptions(self.timers)
         self.passed: dict[str, dict[str, int]] = {}  # executor id -> process id -> steady time until it is passed over
         self.bridges: dict[str, dict[str, Any]] = {}  # executor id -> how the bridge that it belongs to says it is
+        self._left_at: dict[str, int] = {}  # executor id -> when, of those who left, the last ones
         self.alive_at: dict[str, int] = {}  # executor id -> steady time of its last message of any kind
         self.dirty_processes: deque[str] = deque()  # wait since this step
         self.dirty_polls: deque[str] = deque()  # may look again since this step
@@ -121,6 +122,18 @@ class Live:
         """This executor looks again."""
         self.dirty_executors[executorid] = None
         self.dirty_polls.extend(self.offers.polls_of_executor(executorid))
+
+    def leave(self, executorid: str, now: int) -> None:
+        """It said so, or its connection broke."""
+        self.offers.withdraw(executorid)
+        self._left_at.pop(executorid, None)
+        self._left_at[executorid] = now
+        if len(self._left_at) > LEFT_MAX:
+            del self._left_at[next(iter(self._left_at))]
+
+    def has_left(self, executorid: str) -> bool:
+        """And was not heard since."""
+        return self.tables.heard.get(executorid, 0) < self._left_at.get(executorid, 0)
 
     def excluded(self, executorid: str) -> dict[str, int]:
         """Processes that this executor released a moment ago."""

@@ -71,10 +71,11 @@ def attribute(row: ProcessRow, attr: Attr) -> Attribute:
 
 def executor(step: Step, row: Executor, present: Collection[str]) -> Executor:
     """An executor with when it was last heard from (until then, what its registration said of that), whether it is one
-    of those that are there now, and what a bridge says of itself."""
+    of those that are there now or has left, and what a bridge says of itself."""
     heard = step.tables.heard.get(row.executorid, row.lastheardfromtime)
     bridge = step.live.bridges.get(row.executorid, {})
-    return replace(row, lastheardfromtime=heard, online=row.executorid in present, bridge=bridge)
+    left = step.live.has_left(row.executorid)
+    return replace(row, lastheardfromtime=heard, online=row.executorid in present, left=left, bridge=bridge)
 
 
 def echo(step: Step) -> Any:

@@ -38,6 +38,7 @@ GRACE_S = 10  # what remains of a lease after the last will: a device that only 
 PASS_OVER_S = 30  # an executor that released a process is not offered it again for so long, so others get the chance
 LOST_ASSIGNMENTS_MAX = 3  # free re-offers of one process whose assignment never arrived; then losses count as retries
 CAPACITY_MAX = 1_024  # processes at one executor at a time; its readymsg must list them all in one message
+LEFT_MAX = 10_000  # executors of which is remembered that they left: the others look silent, which they are, too
 STALE_EXECUTOR_S = 600  # upstream's: an executor silent for so long is unregistered
 TRY_FIRST_S = 1  # first resend of an unanswered request: well above a round trip over a bad radio link
 TRY_MAX_S = 30  # resends double up to this: a coordinator that restarts is found again within half a minute

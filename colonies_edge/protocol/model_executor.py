@@ -62,8 +62,9 @@ class Allocations:
 class Executor:
     """An executor as registered. `state` is a plain number: requests may carry any, and theirs is ignored.
 
-    `online` is ours: it is connected and ready for work, or waits for some in a long poll. So is `bridge`: what a
-    bridge says of its lines and of what waits for them, while it is there.
+    `online` is ours: it is connected and ready for work, or waits for some in a long poll. So are `left`: it said that
+    it goes, or its connection broke, and nothing was heard of it since; and `bridge`: what a bridge says of its lines
+    and of what waits for them, while it is there.
     """
 
     executorid: str = ""
@@ -80,6 +81,7 @@ class Executor:
     blueprintid: str = field(default="", metadata=OMIT)
     blueprintgen: int = field(default=0, metadata=OMIT)
     online: bool = field(default=False, metadata=OMIT)
+    left: bool = field(default=False, metadata=OMIT)
     bridge: dict[str, Any] = field(default_factory=dict, metadata=OMIT)
 
 

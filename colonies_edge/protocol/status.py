@@ -41,7 +41,8 @@ class Presence:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoordinatorStatus:
     """The coordinator is there, or was. `epoch` is another one after each start: what it does not keep over a restart
-    (subscriptions, long polls) has to be asked for again. `ts` is its time in Unix milliseconds."""
+    (subscriptions, long polls) has to be asked for again. `ts` is its time in Unix milliseconds, `since` the one at
+    which it started by the same clock: a wall that was set since changes nothing about how long it runs."""
 
     serverid: str = ""
     protocol: str = VERSION
@@ -49,6 +50,7 @@ class CoordinatorStatus:
     state: str = OFFLINE
     epoch: str = ""
     ts: int = 0
+    since: int = 0
     limits: dict[str, int] = field(default_factory=dict)
 
     @property

@@ -235,11 +235,11 @@ def process(number: int, executortype: str, *, ago: int, on: int | None = None, 
     }
 
 
-def view(**replies: Any) -> View:
+def view(*, up: int = 90 * MINUTE, **replies: Any) -> View:
     coordinator = CoordinatorLine(
         serverid="ab" * 32,
         version="1.2.3",
-        online_since=NOW - 90 * MINUTE,
+        online_since=NOW - up,
         broker="mqtts://broker.example",
         clock_offset_ms=-3_600_000,
         paused=True,
@@ -285,6 +285,11 @@ def test_the_head_says_what_a_person_must_know_first() -> None:
     assert "WAITING  the first 100 of 250" in text
 
 
+def test_who_was_heard_by_the_coordinator_before_it_started_anew_may_be_gone() -> None:
+    heard = [executor(1, heard_ago=8 * 10**9), executor(2, heard_ago=2 * 10**9)]
+    assert [line.presence for line in view(executors=heard, up=5 * 10**9).executors] == ["offline", "online"]
+
+
 def test_presence_is_what_the_coordinator_says_and_the_removed_are_forgotten_after_a_day() -> None:
     found = view(
         executors=[
@@ -294,6 +299,7 @@ def test_presence_is_what_the_coordinator_says_and_the_removed_are_forgotten_aft
             executor(7, heard_ago=25 * 60 * MINUTE, state=3),
             executor(9, heard_ago=0, state=0),
             executor(11, heard_ago=2 * 10**9),
+            {**executor(12, heard_ago=2 * 10**9), "left": True},
             executor(13, heard_ago=5 * MINUTE),
         ],
         running=[process(3, "camera", ago=MINUTE, on=13)],
@@ -305,6 +311,7 @@ def test_presence_is_what_the_coordinator_says_and_the_removed_are_forgotten_aft
         "camera-5": "unregistered",
         "camera-9": "pending",
         "camera-11": "online",
+        "camera-12": "offline",
         "camera-13": "at work",
     }
     (line,) = found.waiting
@@ -314,7 +321,7 @@ def test_presence_is_what_the_coordinator_says_and_the_removed_are_forgotten_aft
         "offline 3 min" in text
         and "unregistered 1 h" in text
         and "to approve" in text
-        and "EXECUTORS  3 online, 3 not" in text
+        and "EXECUTORS  3 online, 4 not" in text
     )
 
 

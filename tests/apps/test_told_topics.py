@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from colonies_edge.apps.bridge.settings import Down
-from colonies_edge.apps.coordinator import teller
+from colonies_edge.apps.coordinator import coordinator, teller
 from colonies_edge.crypto.identity import identity_of, new_private_key
 from colonies_edge.engine.ports import Settings
 from colonies_edge.protocol.status import ColonyStatus, Presence, open_status
@@ -85,6 +85,17 @@ def test_the_status_of_a_colony_reads_well_and_is_signed(colony: LiveColony, bro
         mine = next(name for name in topics if name.startswith("colonies/v1/lab/") and "coordinator" not in name)
         presence = open_status(Presence, topics[mine], TOPICS.unrooted(mine))
         assert (presence.executorname, presence.executortype, presence.state) == ("thermo", "sensor", "online")
+
+
+def test_how_long_the_coordinator_runs_does_not_begin_again_when_it_shows_itself_again(
+    broker: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coordinator, "STATUS_EVERY_S", 0.3)
+    topic = "colonies/v1/_/coordinator/status"
+    with LiveColony(tmp_path, mqtt=broker.url):
+        first = shown(seen(broker, lambda topics: topic in topics), topic)
+        later = shown(seen(broker, lambda topics: shown(topics, topic).get("ts", 0) > first["ts"] + 500), topic)
+    assert abs(later["since"] - first["since"]) < 100 and first["since"] <= first["ts"]
 
 
 def test_the_status_of_a_colony_tells_of_its_bridges_while_they_are_there(

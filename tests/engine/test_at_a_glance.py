@@ -5,7 +5,7 @@ from __future__ import annotations
 from colonies_edge.protocol.limits import PACE_MINUTES_MAX
 from tests.engine.calls import lab
 from tests.engine.test_subscriptions import heard, watch_all
-from tests.support.engine_bench import LAB, Bench, add_executor, colony, found_colony, identity, running, spec
+from tests.support.engine_bench import LAB, SECOND, Bench, add_executor, colony, found_colony, identity, running, spec
 
 
 def pace(bench: Bench, minutes: int) -> tuple[list[int], list[int]]:
@@ -72,8 +72,13 @@ def test_who_is_ready_is_online_until_its_connection_breaks() -> None:
     assert online()
     worker = calls.answer("ann", "getexecutormsg", colonyname=LAB, executorname="worker")[1]
     assert worker["online"] is True
-    calls.engine.presence(worker["executorid"], "conn0007", False, calls.now)
+    calls.engine.presence(worker["executorid"], "conn0007", False, calls.now + 1)
     assert not online()
+    shown = calls.answer("ann", "getexecutormsg", colonyname=LAB, executorname="worker")[1]
+    assert shown["left"] is True, "it need not be silent for long to be known as gone"
+    calls.now += SECOND
+    calls.answer("worker", "readymsg", colonyname=LAB, capacity=1, holding=[], conn="conn0008")
+    assert "left" not in calls.answer("ann", "getexecutormsg", colonyname=LAB, executorname="worker")[1]
 
 
 def test_who_waits_in_a_long_poll_is_online_while_it_does() -> None:
@@ -129,7 +134,7 @@ def test_a_bridge_is_shown_with_its_executor_while_it_is_there() -> None:
     told = {"edge": {"line": "up"}, "cloud": {"line": "down", "lasterror": "no route"}}
     calls.engine.presence(worker["executorid"], "conn0007", True, calls.now, told)
     assert calls.do("ann", "getexecutorsmsg", colonyname=LAB)[0]["bridge"] == told
-    calls.engine.presence(worker["executorid"], "conn0007", False, calls.now)
+    calls.engine.presence(worker["executorid"], "conn0007", False, calls.now + 1)
     assert "bridge" not in calls.do("ann", "getexecutorsmsg", colonyname=LAB)[0]
 
 

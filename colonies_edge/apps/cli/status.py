@@ -109,7 +109,7 @@ class Eyes:
         return CoordinatorLine(
             serverid=wire.serverid,
             version=said.version if said is not None else "",
-            online_since=said.ts * 1_000_000 if said is not None else 0,
+            online_since=said.since * 1_000_000 if said is not None else 0,
             broker=str(BrokerUrl.parse(self._session.config.mqtt)),  # without who we are there
             clock_offset_ms=self._offset_ms,
             paused=bool(pause.get("ispaused")),

@@ -138,7 +138,7 @@ class View:
 
 
 def view_of(colonyname: str, now: int, coordinator: CoordinatorLine, replies: Replies) -> View:
-    executors = _executors(replies.executors, replies.running, now)
+    executors = _executors(replies.executors, replies.running, now, coordinator.online_since)
     names = {word(e.get("executorid")): word(e.get("executorname")) for e in replies.executors}
     ready = [process for process in replies.waiting if not process.get("waitforparents")]
     return View(
@@ -169,7 +169,7 @@ def time_of(value: Any) -> int:
         return 0
 
 
-def _executors(executors: Iterable[Json], running: Iterable[Json], now: int) -> list[ExecutorLine]:
+def _executors(executors: Iterable[Json], running: Iterable[Json], now: int, since: int) -> list[ExecutorLine]:
     """Those who hold work first, oldest work first; then by name."""
     held: dict[str, list[HeldLine]] = {}
     for process in running:
@@ -179,15 +179,17 @@ def _executors(executors: Iterable[Json], running: Iterable[Json], now: int) -> 
             starttime=time_of(process.get("starttime")),
         )
         held.setdefault(word(process.get("assignedexecutorid")), []).append(line)
-    lines = [_executor(executor, held.get(word(executor.get("executorid")), []), now) for executor in executors]
+    lines = [_executor(one, held.get(word(one.get("executorid")), []), now, since) for one in executors]
     shown = [line for line in lines if line.presence != UNREGISTERED or _left_lately(line, now)]
     return sorted(shown, key=lambda e: (not e.holding, e.holding[0].starttime if e.holding else 0, e.executorname))
 
 
-def _executor(executor: Json, holding: list[HeldLine], now: int) -> ExecutorLine:
+def _executor(executor: Json, holding: list[HeldLine], now: int, since: int = 0) -> ExecutorLine:
+    """`since`: who was heard by the coordinator before it started anew may be gone, and shows himself if he is not."""
     state, heard = executor.get("state"), time_of(executor.get("lastheardfromtime"))
     presence = _STATES[state] if isinstance(state, int) and 0 <= state < len(_STATES) else OFFLINE
-    if presence == ONLINE and not executor.get("online") and now - heard > HEARD_S * _SECOND_NS:
+    lately = heard > max(since, now - HEARD_S * _SECOND_NS) and not executor.get("left")
+    if presence == ONLINE and not executor.get("online") and not lately:
         presence = AT_WORK if holding else OFFLINE  # one that works off what it pulled is not heard meanwhile
     return ExecutorLine(
         executorname=word(executor.get("executorname")),

@@ -23,7 +23,7 @@ from colonies_edge.protocol.topics import (
     Topics,
 )
 from colonies_edge.transports.ports import Link, LinkFull
-from colonies_edge.transports.system import new_msgid
+from colonies_edge.transports.system import SystemClock, new_msgid
 
 _log = logging.getLogger(__name__)
 
@@ -41,6 +41,8 @@ class Speaker:
         self._topics = topics
         self._epoch = epoch
         self._desk = desk
+        self._steady = SystemClock()
+        self._began_ns = self._steady.monotonic_ns()
         self.counts: Counter[str] = Counter()
         self._texts = lru_cache(maxsize=TOPICS_KNOWN_MAX)(self._text)
         self.undeliverable: list[tuple[Push, str]] = []  # and why; the coordinator has them failed
@@ -111,6 +113,7 @@ class Speaker:
             state=ONLINE if online else OFFLINE,
             epoch=self._epoch,
             ts=ts,
+            since=ts - (self._steady.monotonic_ns() - self._began_ns) // 1_000_000,
             limits={
                 "messagebytes": self._message_bytes_max,
                 "freshnessms": FRESHNESS_S * 1000,

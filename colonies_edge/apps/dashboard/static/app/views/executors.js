@@ -7,7 +7,7 @@ const REFRESH_S = 5, HELD_MAX = 100;
 const HEARD_MS = 10000; // one that asks for work again and again is there, though just now it waits for no answer
 
 export function isOnline(executor) {
-  return Boolean(executor.online) || now() - ms(executor.lastheardfromtime) < HEARD_MS;
+  return Boolean(executor.online) || (!executor.left && now() - ms(executor.lastheardfromtime) < HEARD_MS);
 }
 
 // `holds`: how many processes it runs. One that works off what it pulled is not heard meanwhile.
