@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +22,9 @@ USER = "dev"
 PORT = 1883
 HTTP_PORT = 50080  # upstream's
 HTTP_PORT_VARIABLE = "COLONIES_SERVER_HTTP_PORT"
-_KEY_FILES = {"server_prvkey": "server.key", "colony_prvkey": "colony.key", "prvkey": "user.key"}
+# The server's is with the coordinator's data, which can be copied and started elsewhere then.
+_SERVER_KEY = f"{settings.COORDINATOR_FOLDER}/server.key"
+_KEY_FILES = {"server_prvkey": _SERVER_KEY, "colony_prvkey": "colony.key", "prvkey": "user.key"}
 
 # Ask the coordinator as the holder of a private key: (private key, colony of the topic, message) -> reply.
 Ask: TypeAlias = Callable[[str, str, dict[str, Any]], Awaitable[Any]]
@@ -41,6 +45,9 @@ class Identities:
 
 def used_or_made(config: Config, folder: Path) -> Identities:
     """The environment's keys, else the devenv's, else those kept in the folder, which are made when not there."""
+    with contextlib.suppress(FileNotFoundError):  # where it was before
+        if not (folder / _SERVER_KEY).exists():
+            os.rename(folder / "server.key", folder / _SERVER_KEY)
     keys = {name: checked_key(config, name) or keep_key(folder / file) for name, file in _KEY_FILES.items()}
     return Identities(**keys, colonyname=config.colonyname or COLONY)
 

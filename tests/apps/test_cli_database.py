@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import stat
 from pathlib import Path
 
@@ -49,6 +50,36 @@ def test_with_a_key_of_ones_own_none_is_made(shell: Shell, tmp_path: Path, monke
     monkeypatch.setenv("COLONIES_SERVER_PRVKEY", KEY)
     assert shell.json("database", "create", "--data", "here")["serverid"] == identity_of(KEY)
     assert not (tmp_path / "here" / "server.key").exists()
+
+
+def test_where_no_coordinator_worked_nothing_is_called_sound(shell: Shell, tmp_path: Path) -> None:
+    shell.run("database", "create")
+    assert shell.json("coordinator", "check")["problems"] == [], "made, and not used yet"
+    (tmp_path / "empty").mkdir()
+    for command in (("coordinator", "check"), ("ledger", "verify")):
+        said = shell.refused(*command, "--data", ".colonies-edge", code=2)
+        assert "no coordinator's data are in .colonies-edge; they are in .colonies-edge/coordinator" in said
+        assert "give the folder that" in shell.refused(*command, "--data", "empty", code=2)
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_copy_of_what_dev_made_starts_elsewhere_and_without_its_key_it_does_not(
+    shell: Shell, tmp_path: Path, damaged: bool
+) -> None:
+    dev = Dev(tmp_path, "--port", "0")
+    assert dev.stop() == (0, "")
+    copy = tmp_path / "copy"
+    shutil.copytree(tmp_path / ".colonies-edge" / "coordinator", copy)
+    (tmp_path / ".colonies-edge" / "devenv").unlink()
+    start = ("coordinator", "start", "--listen", "127.0.0.1:0", "--data", "copy")
+    assert first_line(tmp_path, *start).startswith(f"Coordinator {dev.ready['serverid']} at ")
+    (copy / "server.key").unlink()
+    if damaged:
+        (copy / "colony.json").write_text("{")
+    for command in (start, ("database", "create", "--data", "copy")):
+        said = shell.refused(*command, code=2)
+        assert "no server.key" in said and "set COLONIES_SERVER_PRVKEY" in said
+    assert not (copy / "server.key").exists(), "no other one is made"
 
 
 def test_dropped_is_gone_except_the_key_and_what_is_not_the_coordinators(shell: Shell, tmp_path: Path) -> None:

@@ -207,7 +207,7 @@ def test_the_ledger_of_a_colony_proves_who_asked_for_what(start: Start, shell: S
     assert shell.run("ledger", "verify", "--serverid", "ab" * 32, code=1)
     assert "is not what the coordinator wrote" in shell.err
     assert "NUMBER:HASH" in shell.refused("ledger", "verify", "--head", "x", code=2)
-    assert "is no folder" in shell.refused("ledger", "verify", "--data", "nowhere", code=2)
+    assert "no coordinator's data are in nowhere" in shell.refused("ledger", "verify", "--data", "nowhere", code=2)
 
 
 def test_upstreams_tools_find_the_gateway_by_the_devenv_and_the_next_start_is_there_again(

@@ -33,9 +33,7 @@ def check(session: Session) -> int:
     from colonies_edge.storage.look import look
     from colonies_edge.storage.reading import bytes_to_read
 
-    folder = Path(session.args.data or Path(session.config.data_dir) / COORDINATOR_FOLDER)
-    if not folder.is_dir():
-        raise UsageError(f"{folder} is no folder; give --data the folder that the coordinator was started with")
+    folder = data_folder(session)
     try:
         with Bar(session.console, bytes_to_read(folder)) as bar:
             seen = look(folder, bar)
@@ -48,11 +46,22 @@ def check(session: Session) -> int:
     return 0
 
 
+def data_folder(session: Session) -> Path:
+    """The one with a coordinator's data in it. Raises UsageError: of another folder nothing can be said."""
+    from colonies_edge.storage.folder import is_data_folder
+
+    folder = Path(session.args.data or Path(session.config.data_dir) / COORDINATOR_FOLDER)
+    if is_data_folder(folder):
+        return folder
+    below = folder / COORDINATOR_FOLDER
+    where = f"they are in {below}" if is_data_folder(below) else "give the folder that the coordinator was started with"
+    raise UsageError(f"no coordinator's data are in {folder}; {where} (--data)")
+
+
 async def start(session: Session) -> int:
     from colonies_edge.apps import dev
     from colonies_edge.apps.cli.services import serve
-    from colonies_edge.apps.coordinator.run import SERVER_KEY
-    from colonies_edge.apps.keys import keep_key
+    from colonies_edge.apps.coordinator.run import server_key
 
     options = _options(session)
 
@@ -63,7 +72,7 @@ async def start(session: Session) -> int:
         if options.settings.retention_s is not None:
             seconds = f"{options.settings.retention_s} s after its end"
             session.console.info(f"Successful work is removed {seconds}, and lines of logs when they are as old")
-        identities = dev.given(session.config, options.server_prvkey or keep_key(options.data / SERVER_KEY))
+        identities = dev.given(session.config, server_key(options.data, options.server_prvkey))
         if identities.colonyname and identities.colony_prvkey:
             await _found(session, running, identities)
 

@@ -15,9 +15,10 @@ def create(session: Session) -> int:
     from colonies_edge.apps.coordinator import folder
     from colonies_edge.apps.dev import checked_key
     from colonies_edge.storage.errors import StoreFailed
+    from colonies_edge.storage.folder import is_data_folder
 
     data = _data(session)
-    there = folder.is_data_folder(data)
+    there = is_data_folder(data)
     try:
         serverid = folder.create(data, checked_key(session.config, "server_prvkey"))
     except StoreFailed as error:
@@ -34,9 +35,10 @@ def drop(session: Session) -> int:
     from colonies_edge.apps.coordinator import folder
     from colonies_edge.apps.coordinator.run import SERVER_KEY
     from colonies_edge.storage.errors import StoreFailed
+    from colonies_edge.storage.folder import is_data_folder
 
     data = _data(session)
-    if folder.is_data_folder(data):
+    if is_data_folder(data):
         session.confirm(f"All colonies in {data}, their history and the proof of it will be removed for good. Go on?")
     try:
         folder.drop(data)

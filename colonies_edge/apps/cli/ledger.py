@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from colonies_edge.apps.cli.command import Command, Group, flag
+from colonies_edge.apps.cli.coordinator import data_folder
 from colonies_edge.apps.cli.exits import Failed
 from colonies_edge.apps.cli.numbers import identity
 from colonies_edge.apps.cli.progress import Bar
 from colonies_edge.apps.cli.session import Session
 from colonies_edge.apps.cli.show import at
 from colonies_edge.apps.cli.table import Cell, Column
-from colonies_edge.apps.config import COORDINATOR_FOLDER
 from colonies_edge.protocol.errors import UsageError
 
 if TYPE_CHECKING:
@@ -28,9 +27,7 @@ def verify(session: Session) -> int:
     from colonies_edge.storage.reading import bytes_to_read
 
     args = session.args
-    folder = Path(args.data or Path(session.config.data_dir) / COORDINATOR_FOLDER)
-    if not folder.is_dir():
-        raise UsageError(f"{folder} is no folder; give --data the folder that the coordinator was started with")
+    folder = data_folder(session)
     serverid = args.serverid or session.config.serverid or None
     with Bar(session.console, bytes_to_read(folder)) as bar:
         report = ledger.verify(folder, serverid, _head(args.head), recover=recover, progress=bar)

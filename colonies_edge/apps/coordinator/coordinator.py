@@ -113,6 +113,8 @@ class Coordinator:
         if found.damage:
             self.read_only = found.damage
             _log.error("read-only: %s", found.damage)
+            if self.engine.tables.identity:  # nothing is written; somebody else must not even show it as his
+                self.engine.found(self._signer.identity, now)
             return
         self._store.commit(self.engine.found(self._signer.identity, now).records)
 

@@ -3,15 +3,15 @@
 import shutil
 from pathlib import Path
 
-from colonies_edge.apps.coordinator.run import BLOBS, SERVER_KEY
-from colonies_edge.apps.keys import keep_key
+from colonies_edge.apps.coordinator.run import BLOBS, server_key
 from colonies_edge.crypto.identity import Signer
 from colonies_edge.protocol.errors import UsageError
 from colonies_edge.storage.file_store import open_store
+from colonies_edge.storage.folder import NAMES, is_data_folder
 from colonies_edge.storage.lock import FolderLock
 
 # What a coordinator keeps. Its key is not among it: that is who it is to its clients, who would refuse another one.
-KEPT = ("journal", "ledger", "quarantine", BLOBS, "colony.json", "archive.sqlite")
+KEPT = (*NAMES, BLOBS)
 LOCK = "lock"
 
 
@@ -21,14 +21,9 @@ def create(folder: Path, server_prvkey: str) -> str:
     What is there already stays as it is. Raises StoreFailed, also while a coordinator runs; UsageError; OSError.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    identity = Signer(server_prvkey or keep_key(folder / SERVER_KEY)).identity
+    identity = Signer(server_key(folder, server_prvkey)).identity
     open_store(folder).close()
     return identity
-
-
-def is_data_folder(folder: Path) -> bool:
-    """Nobody loses a folder by a mistyped name."""
-    return folder.is_dir() and any((folder / name).exists() for name in KEPT)
 
 
 def drop(folder: Path) -> None:

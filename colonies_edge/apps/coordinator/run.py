@@ -19,10 +19,12 @@ from colonies_edge.apps.tls_folder import FOLDER as TLS_FOLDER
 from colonies_edge.apps.tls_folder import TlsFolder
 from colonies_edge.crypto.identity import Signer
 from colonies_edge.engine.ports import Settings
+from colonies_edge.protocol.errors import UsageError
 from colonies_edge.protocol.limits import BLOB_QUOTA_BYTES, MESSAGE_BYTES_MAX, REMEMBER_S, REPLY_BYTES_MAX
 from colonies_edge.protocol.model import Backend
 from colonies_edge.protocol.topics import Topics
 from colonies_edge.storage.file_store import open_store
+from colonies_edge.storage.folder import has_records
 from colonies_edge.transports.admission import PasswordChecker
 from colonies_edge.transports.mqtt import MqttLink
 from colonies_edge.transports.mqtt_socket import BrokerUrl, Tls
@@ -80,7 +82,7 @@ async def coordinating(options: Options) -> AsyncIterator[Running]:
     """
     async with AsyncExitStack() as stack:
         options.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        signer = Signer(options.server_prvkey or keep_key(options.data / SERVER_KEY))
+        signer = Signer(server_key(options.data, options.server_prvkey))
         clock = SystemClock()
         store = open_store(
             options.data,
@@ -123,6 +125,18 @@ async def coordinating(options: Options) -> AsyncIterator[Running]:
         coordinator.engine.reachable_at(*backends)
         settle_interpreter()
         yield Running(coordinator=coordinator, url=url, server_id=signer.identity, plain_url=plain_url, http=gateway)
+
+
+def server_key(folder: Path, given: str = "") -> str:
+    """The coordinator's private key: the given one, else the one in its data folder, made at the first start. Raises
+    UsageError for data without one: with a new key it would be another coordinator, which nobody knows."""
+    path = folder / SERVER_KEY
+    if not given and not path.exists() and has_records(folder):
+        raise UsageError(
+            f"{folder} has a coordinator's data and no {SERVER_KEY}, which is who it is to its clients: put the"
+            f" {SERVER_KEY} of that coordinator there, or set COLONIES_SERVER_PRVKEY to its key"
+        )
+    return given or keep_key(path)
 
 
 def settle_interpreter() -> None:
