@@ -169,7 +169,7 @@ def test_doctor_finds_what_is_missing_and_puts_in_order_what_can_be(
     assert "no approved executor of type lamps at home" in text
     me = executor(shell, tmp_path, "keeper", locationname="home")
     assert verdicts(shell, code=0)["executor"] == "warning"  # it never asked for work
-    shell.json("process", "assign", "--timeout", "20", *me)
+    taken = shell.json("process", "assign", "--timeout", "20", *me)["processid"]
     assert verdicts(shell, code=0) == {"handler": "ok", "executor": "ok", "cron": "ok"}
     cron = next(cron for cron in shell.json("cron", "ls") if cron["name"] == "reconcile-Lamp-home")
     shell.run("cron", "remove", "--cronid", cron["cronid"])
@@ -183,6 +183,14 @@ def test_doctor_finds_what_is_missing_and_puts_in_order_what_can_be(
         key: made[key] for key in ("nodename", "funcname", "kwargs")
     }
     assert verdicts(shell, code=0)["cron"] == "ok"
+    shell.run("process", "fail", "-p", taken, "--errors", "exit code 127: reconcile: not found", *me)
+    assert verdicts(shell, code=1)["outcome"] == "problem", "all is there, and nothing comes of it"
+    said = json.loads(shell.run("blueprint", "doctor", "--json", code=1))["findings"][-1]
+    assert said["sentence"].endswith(": exit code 127: reconcile: not found") and taken in said["remedy"]
+    shell.run("blueprint", "reconcile", "--name", "hall")
+    taken = shell.json("process", "assign", "--timeout", "20", *me)["processid"]
+    shell.run("process", "close", "-p", taken, *me)
+    assert verdicts(shell, code=0)["outcome"] == "ok"
     for name in ("keeper", "elsewhere"):
         shell.run("executor", "remove", "--name", name)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -14,6 +15,7 @@ from colonies_edge.apps.cli.show_blueprint import handler_of, kind_of, replicas
 from colonies_edge.protocol.codec import dump_json
 from colonies_edge.protocol.errors import ColoniesError
 from colonies_edge.protocol.limits import CRONS_PER_COLONY_MAX, RECONCILE_S, STALE_EXECUTOR_S
+from colonies_edge.protocol.model import State
 from colonies_edge.protocol.times import parse_time
 from colonies_edge.transports.system import SystemClock
 
@@ -21,6 +23,7 @@ _APPROVED = 1
 _DEPLOYMENT = "ExecutorDeployment"  # of this kind of upstream, replicas are executors
 # An idle executor says twice in the time after which it would be unregistered that it is there; this one missed that.
 _SILENT_S = STALE_EXECUTOR_S * 2 // 3
+_ENDED = 100  # per type and end: enough for the last one of a blueprint, unless a type has much else to do
 _SECOND_NS = 1_000_000_000
 
 Blueprint: TypeAlias = Mapping[str, Any]
@@ -34,6 +37,7 @@ class Colony:
     definitions: Mapping[str, Mapping[str, Any]]  # by kind
     executors: list[dict[str, Any]]
     crons: Mapping[str, Mapping[str, Any]]  # by name
+    ended: list[dict[str, Any]]  # what handlers brought to an end of late, well or not; the latest first
     now: int
 
 
@@ -65,11 +69,22 @@ async def examine(session: Session) -> int:
 async def _looked_at(session: Session) -> Colony:
     definitions = await session.ask("getblueprintdefinitionsmsg", colonyname=session.colony) or []
     crons = await session.ask("getcronsmsg", colonyname=session.colony, count=CRONS_PER_COLONY_MAX) or []
+    types = {word(handler_of(definition).get("executorType")) for definition in definitions} - {""}
+    ended: list[dict[str, Any]] = []
+    for kind, state in itertools.product(sorted(types), (State.SUCCESS, State.FAILED)):
+        asked: dict[str, Any] = {
+            "colonyname": session.colony,
+            "executortype": kind,
+            "state": int(state),
+            "count": _ENDED,
+        }
+        ended += await session.ask("getprocessesmsg", **asked) or []
     return Colony(
         name=session.colony,
         definitions={kind_of(definition): definition for definition in reversed(definitions)},
         executors=await session.ask("getexecutorsmsg", colonyname=session.colony) or [],
         crons={word(cron.get("name")): cron for cron in crons},
+        ended=sorted(ended, key=lambda process: _time(process.get("endtime")), reverse=True),
         now=SystemClock().wall_ns(),
     )
 
@@ -100,6 +115,32 @@ def checked(blueprint: Blueprint, colony: Colony) -> Iterator[Found]:
     if kind == _DEPLOYMENT:
         yield _replicas(blueprint, colony)
     yield _cron(blueprint, colony)
+    last = next((process for process in colony.ended if _is_about(process, blueprint, handler)), None)
+    if last is not None:
+        yield _outcome(blueprint, last), None
+
+
+def _is_about(process: Mapping[str, Any], blueprint: Blueprint, handler: Mapping[str, Any]) -> bool:
+    """Whether the handler looked at this blueprint in it: at this one, or at all of its kind at its place."""
+    spec = process.get("spec") or {}
+    kwargs, conditions = spec.get("kwargs") or {}, spec.get("conditions") or {}
+    return (
+        spec.get("funcname") == handler["functionName"]
+        and conditions.get("executortype") == handler["executorType"]
+        and (conditions.get("locationname") or "") == _place(blueprint)
+        and kwargs.get("kind") == blueprint.get("kind")
+        and kwargs.get("blueprintName", _name(blueprint)) == _name(blueprint)
+    )
+
+
+def _outcome(blueprint: Blueprint, last: Mapping[str, Any]) -> Finding:
+    """What became of it the last time: all may be there, and the handler fails every time."""
+    about, ended, processid = f"{_name(blueprint)}: outcome", when(last.get("endtime")), word(last.get("processid"))
+    if last.get("state") == State.SUCCESS:
+        return Finding(about=about, verdict=OK, sentence=f"the handler was done with it at {ended}")
+    why = " ".join(" ".join(word(error) for error in last.get("errors") or ()).split()) or "it does not say why"
+    remedy = f"`colonies-edge process get -p {processid}` shows all of it"
+    return Finding(about=about, verdict=PROBLEM, sentence=f"the handler failed at {ended}: {why}", remedy=remedy)
 
 
 def _executors(blueprint: Blueprint, colony: Colony, kind: str) -> Finding:
@@ -125,8 +166,12 @@ def _executors(blueprint: Blueprint, colony: Colony, kind: str) -> Finding:
 
 
 def _heard(executor: Mapping[str, Any]) -> int:
+    return _time(executor.get("lastheardfromtime"))
+
+
+def _time(text: Any) -> int:
     try:
-        return parse_time(executor.get("lastheardfromtime") or "")
+        return parse_time(text or "")
     except ValueError:
         return 0
 
