@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from colonies_edge.apps import config
+from colonies_edge.apps.cli.exits import PIPE_CLOSED
 from colonies_edge.crypto.identity import identity_of
 from tests.support.colony import Dev, Shell, typed
 
@@ -199,6 +200,26 @@ def test_following_prints_the_log_and_then_the_output(dev: Dev, shell: Shell, tm
     out, err = waiting.communicate()
     assert (out, err, waiting.returncode) == ("last\nresult\n", "", 0)
     shell.run("executor", "remove", "--name", "logs")
+
+
+def test_following_a_log_ends_with_its_process_and_when_nobody_reads_it(dev: Dev, shell: Shell, tmp_path: Path) -> None:
+    me = executor(shell, tmp_path, "ended", "ended")
+    shell.run("function", "exec", "--func", "f", "--targettype", "ended")
+    processid = shell.json("process", "assign", "--timeout", "20", *me)["processid"]
+    shell.run("log", "add", "-p", processid, "-m", "one\n", *me)
+    command = ("log", "get", "-p", processid, "--follow")
+    left, waiting = typed(dev.folder, *command), typed(dev.folder, *command)
+    assert left.stdout is not None and waiting.stdout is not None
+    assert left.stdout.readline() == waiting.stdout.readline() == "one\n"
+    left.stdout.close()
+    assert left.wait(20) == PIPE_CLOSED
+    assert left.stderr is not None and left.stderr.read() == ""
+    left.stderr.close()
+    shell.run("log", "add", "-p", processid, "-m", "last\n", *me)
+    shell.run("process", "close", "-p", processid, *me)
+    assert waiting.communicate(timeout=20) == ("last\n", "") and waiting.returncode == 0
+    assert shell.run(*command) == "one\nlast\n"
+    shell.run("executor", "remove", "--name", "ended")
 
 
 def test_exec_says_what_it_was_told(shell: Shell, tmp_path: Path) -> None:

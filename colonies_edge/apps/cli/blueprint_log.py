@@ -73,4 +73,5 @@ async def _follow(session: Session, since: dict[str, int]) -> None:
         for name in since:
             where: dict[str, Any] = {"processid": "", "executorname": name}
             since[name] = await follow_once(session, where, since[name])
+        session.console.require_reader()
         await asyncio.sleep(_POLL_S)

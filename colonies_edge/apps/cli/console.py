@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import select
 import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -53,6 +54,18 @@ class Console:
         """Output of somebody else's program, at once and without a line end of ours; beside JSON it goes to stderr."""
         file = self.err if self.as_json else self.out
         print(harmless(text) if file.isatty() else text, file=file, end="", flush=True)
+
+    def require_reader(self) -> None:
+        """Raises BrokenPipeError when stdout is a pipe that nobody reads any more: without it only who writes notices,
+        and a log may be silent for hours."""
+        try:
+            number = self.out.fileno()
+        except OSError:
+            return
+        waiting = select.poll()
+        waiting.register(number, 0)
+        if any(event & select.POLLERR for _, event in waiting.poll(0)):
+            raise BrokenPipeError
 
     def grid(self, columns: Sequence[Column], rows: Iterable[Sequence[str | Cell]], title: str = "") -> None:
         print(table.grid(columns, rows, self.style, title=title), file=self.out)

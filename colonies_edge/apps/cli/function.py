@@ -10,7 +10,7 @@ from colonies_edge.apps.cli import show_members
 from colonies_edge.apps.cli.command import Command, Flag, Group, flag, switch
 from colonies_edge.apps.cli.console import PROGRAM
 from colonies_edge.apps.cli.exits import Failed
-from colonies_edge.apps.cli.log import follow_once
+from colonies_edge.apps.cli.log import follow
 from colonies_edge.apps.cli.numbers import number
 from colonies_edge.apps.cli.session import Session
 from colonies_edge.apps.cli.show import STATES, word
@@ -24,7 +24,6 @@ from colonies_edge.apps.cli.specs import (
 from colonies_edge.protocol.errors import UsageError
 
 _SUCCESS = 2
-_POLL_S = 0.5
 
 
 async def register(session: Session) -> int:
@@ -109,19 +108,9 @@ async def _snapshots(session: Session, spec: dict[str, Any]) -> None:
 
 
 async def _followed(session: Session, processid: str) -> dict[str, Any]:
-    """Print the log while it grows; once more at the end, for what came with the last breath."""
     end = asyncio.ensure_future(session.finished(processid))
-    where: dict[str, Any] = {"processid": processid, "executorname": ""}
-    since = 0
-    try:
-        while not end.done():
-            since = await follow_once(session, where, since)
-            await asyncio.wait({end}, timeout=_POLL_S)
-        process = await end
-        await follow_once(session, where, since)
-        return process
-    finally:
-        end.cancel()
+    await follow(session, {"processid": processid, "executorname": ""}, 0, end)
+    return end.result()
 
 
 def _report(session: Session, process: dict[str, Any]) -> int:

@@ -33,7 +33,7 @@ async def add(session: Session) -> int:
 async def get(session: Session) -> int:
     args = session.args
     if args.follow and session.console.as_json:
-        raise UsageError("--follow never ends, so there is no one JSON value to print; leave out --json or --follow")
+        raise UsageError("--follow prints what comes, which is no one JSON value; leave out --json or --follow")
     where: dict[str, Any] = {"processid": args.processid or "", "executorname": args.executorname or ""}
     if not any(where.values()):
         raise UsageError("whose log? Give --processid ID or --executorname NAME")
@@ -42,12 +42,10 @@ async def get(session: Session) -> int:
     if session.shown_as_json(entries):
         return 0
     write(session.console, entries)
-    if not args.follow:
-        return 0
-    since = newest(entries, args.since or 0)
-    while True:
-        await asyncio.sleep(_POLL_S)
-        since = await follow_once(session, where, since)
+    if args.follow:
+        end = asyncio.ensure_future(session.finished(args.processid)) if args.processid else None
+        await follow(session, where, newest(entries, args.since or 0), end)
+    return 0
 
 
 async def search(session: Session) -> int:
@@ -85,6 +83,23 @@ async def _print_around(session: Session, entry: dict[str, Any]) -> None:
     write(session.console, entries or [])
     if entries and not word(entries[-1].get("message")).endswith("\n"):
         session.console.text()
+
+
+async def follow(
+    session: Session, where: dict[str, Any], since: int, end: asyncio.Future[dict[str, Any]] | None = None
+) -> None:
+    """Print the log while it grows, until `end`, and once more then, for what came with the last breath. Raises
+    BrokenPipeError when who reads it has left, also while there is nothing to print."""
+    try:
+        while end is None or not end.done():
+            since = await follow_once(session, where, since)
+            session.console.require_reader()
+            await (asyncio.sleep(_POLL_S) if end is None else asyncio.wait({end}, timeout=_POLL_S))
+        await end
+        await follow_once(session, where, since)
+    finally:
+        if end is not None:
+            end.cancel()
 
 
 async def follow_once(session: Session, where: dict[str, Any], since: int) -> int:
@@ -156,7 +171,7 @@ GROUP = Group(
                     metavar="N",
                     help=f"at most so many entries ({_COUNT})",
                 ),
-                switch("--follow", help="go on printing until Ctrl-C"),
+                switch("--follow", help="go on printing until the process has ended, or Ctrl-C"),
             ),
         ),
         Command(
