@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from colonies_edge.protocol.limits import MESSAGE_BYTES_MAX
-from colonies_edge.transports.ports import Delivery, Filter, Will, filter_text
+from colonies_edge.transports.ports import Delivery, Filter, NotAdmitted, Will, filter_text
 from colonies_edge.transports.router import valid_filter
 
 _SOME_CONN = "before-first"  # to look at a filter while there was no connection yet
@@ -20,6 +20,7 @@ class LinkBase:
         self.on_connect: list[Callable[[], None]] = []
         self.on_disconnect: list[Callable[[str], None]] = []
         self.on_refused: list[Callable[[tuple[str, ...]], None]] = []
+        self.on_not_admitted: list[Callable[[NotAdmitted], None]] = []
         self.on_failure: list[Callable[[Exception], None]] = []
         self.client_id = client_id
         self.conn = ""

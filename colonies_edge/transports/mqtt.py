@@ -250,8 +250,8 @@ class MqttLink(LinkBase):
         _log.log(logging.DEBUG if first else logging.INFO, "no connection to %s: %s", self.url, self._failed_attempt)
         if self._watch is not None:
             self._watch.attempt_failed()
-        if first and isinstance(error, NotAdmitted):
-            self._fail(error)
+        if isinstance(error, NotAdmitted):
+            self._fail(error) if first else fire(self.on_not_admitted, error)
 
     async def _connect(self) -> None:
         sock = await connect(self.url.host, self.url.port, self._tls)

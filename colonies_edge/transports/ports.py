@@ -76,6 +76,7 @@ class Link(Protocol):
     on_connect: list[Callable[[], None]]  # subscriptions have been sent again
     on_disconnect: list[Callable[[str], None]]  # with the reason; the link goes on trying
     on_refused: list[Callable[[tuple[str, ...]], None]]  # subscriptions the broker refused after a reconnect
+    on_not_admitted: list[Callable[[NotAdmitted], None]]  # after it was admitted; the link goes on trying
     on_failure: list[Callable[[Exception], None]]  # the link has given up; every later call raises that error
 
     @property

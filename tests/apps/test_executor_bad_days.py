@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from colonies_edge.apps.executor import Context
+from colonies_edge.apps.executor import Context, standing
 from colonies_edge.engine.ports import Settings
 from colonies_edge.protocol.model import State
 from tests.support.brokers import Mosquitto
 from tests.support.live_colony import LiveColony, ended, working
+from tests.support.until import until
 
 
 @pytest.fixture
@@ -63,6 +64,35 @@ def test_a_result_survives_a_broker_that_forgets(tmp_path: Path) -> None:
             finish.set()
             broker.start()
             assert process.wait(60).output == "kept"
+
+
+def test_a_running_executor_says_once_that_it_was_removed_that_it_lost_the_coordinator_and_that_it_is_back(
+    colony: LiveColony, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standing, "LOST_SAID_S", 1.0)
+    caplog.set_level("INFO")
+    worker = colony.executor(executorname="cam")
+    worker.function(lambda: 7, name="read")
+
+    def said(*words: str) -> int:
+        lines = [record.getMessage() for record in caplog.records if record.name == standing.__name__]
+        return sum(all(word in line for word in words) for line in lines)
+
+    with working(worker), colony.client() as client:
+        assert client.submit("read", executortype="test").wait(30).output == 7
+        colony.as_owner(lambda owner: owner.remove_executor("cam"))
+        until(lambda: said("cam was removed or rejected", "colonies-edge executor approve --name cam") == 1)
+        colony.as_owner(lambda owner: owner.approve_executor("cam"))
+        until(lambda: said("is back") == 1)
+        colony.stop()
+        before = len(caplog.records)
+        until(lambda: sum("no connection to" in one.getMessage() for one in caplog.records[before:]) >= 2)  # it tries
+        until(lambda: said("is away", "results are kept") >= 1)
+        colony.start()
+        until(lambda: said("is back") == 2)
+        assert client.submit("read", executortype="test").wait(30).output == 7
+    assert (said("was removed"), said("is back")) == (1, 2), "each once, however often it was tried"
+    assert said("is away") <= 2, "a slow machine tells of the line that the removal cut, too"
 
 
 PROGRAM = """

@@ -314,3 +314,16 @@ def test_on_a_device_doctor_and_status_look_as_its_executor_and_nothing_else_is_
     for words, whose in ((("process", "pss"), "a user of"), (("executor", "approve", "--name", "cam"), "the owner of")):
         said = ran(command(device, *words), code=2)[1]
         assert f"run it where {whose} colony lab has a key" in said and "colonies-edge dev" not in said
+
+
+def test_an_executor_is_said_to_run_when_it_does_and_not_where_another_has_its_folder(embedded: LiveColony) -> None:
+    device = embedded.folder / "device"
+    ran(command(device, "enrol", a_token(embedded, "--name", "cam", "--approve")))
+    running = command(device, "executor", "os", "start")
+    assert running.stderr is not None
+    assert running.stderr.readline() == "Executor cam (cli) runs; Ctrl-C stops it\n"
+    _, said = ran(command(device, "executor", "os", "start"), code=2)
+    assert said.count("\n") == 1 and "is in use by process" in said and "runs" not in said
+    running.terminate()
+    running.communicate()
+    assert running.returncode == 0

@@ -82,8 +82,8 @@ async def _start(session: Session) -> int:
 
     config = load({}, devenv=session.devenv, environ={})
     executor = os_executor(config, capacity=session.args.capacity, location=session.args.location)
-    session.console.info(f"Executor {executor.name} ({config.executortype}) runs; Ctrl-C stops it")
-    await executor.serve()
+    says = f"Executor {executor.name} ({config.executortype}) runs; Ctrl-C stops it"
+    await executor.serve(runs=lambda: session.console.info(says))
     return 0
 
 

@@ -23,8 +23,8 @@ async def start(session: Session) -> int:
         workdir=args.workdir,
         tls=tls_of(session.config, believe_any=args.skip_tls_verify),
     )
-    session.console.info(f"Executor {executor.name} ({session.config.executortype}) runs; Ctrl-C stops it")
-    await executor.serve(manager())
+    says = f"Executor {executor.name} ({session.config.executortype}) runs; Ctrl-C stops it"
+    await executor.serve(manager(), lambda: session.console.info(says))
     return 0
 
 

@@ -42,8 +42,10 @@ class Registration:
             self.location,
         )
 
-    def how_to(self) -> str:
-        """What the colony's owner has to do."""
+    def how_to(self, *, is_there: bool = False) -> str:
+        """What the colony's owner has to do; `is_there`: it was registered before, and only the word is missing."""
+        if is_there:
+            return f"colonies-edge executor approve --name {self.executorname}"
         return (
             f"colonies-edge executor add --name {self.executorname} --type {self.executortype}"
             f" --executorid {self.executorid} --approve"
@@ -143,8 +145,9 @@ class Membership:
         else:
             state = f"is {ExecutorState(row.state).name.lower()}"
         waiting = f"executor {wanted.executorname} {state} in colony {wanted.colonyname}; waiting for its owner to run"
-        _log.warning("%s: %s", waiting, wanted.how_to())
-        self._tell(f"{waiting}: {wanted.how_to()}")
+        how_to = wanted.how_to(is_there=wanted.fits(row) if row is not None else self._member_at is not None)
+        _log.warning("%s: %s", waiting, how_to)
+        self._tell(f"{waiting}: {how_to}")
 
     async def _register_functions(self, client: AsyncClient) -> None:
         """Those that are there already, with the same arguments, keep their statistics."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from colonies_edge.apps.config import Config
@@ -47,9 +47,9 @@ class OsExecutor:
     def identity(self) -> str:
         return self._settings.signer.identity
 
-    async def serve(self, notifier: Notifier | None = None) -> None:
-        """Work until a signal or `stop()`."""
-        await serve(self._settings, self._worker, (), self._stopping, self._rekeyed, notifier)
+    async def serve(self, notifier: Notifier | None = None, runs: Callable[[], None] = lambda: None) -> None:
+        """Work until a signal or `stop()`; `runs` is called as soon as work can come."""
+        await serve(self._settings, self._worker, (), self._stopping, self._rekeyed, notifier, runs)
 
     def _rekeyed(self, signer: Signer) -> None:
         self._settings = self._settings.rekeyed(signer)

@@ -12,6 +12,7 @@ from typing import Any
 from colonies_edge.apps.executor.jobs import Done, Failed, Job, Result, Returned, Worker
 from colonies_edge.apps.executor.notes import ProcessNotes
 from colonies_edge.apps.executor.reporter import Reporter, failure, success
+from colonies_edge.apps.executor.standing import Standing
 from colonies_edge.apps.executor.talk import ProcessTalk
 from colonies_edge.client.client import AsyncClient
 from colonies_edge.client.outbox import Key, Outbox
@@ -46,8 +47,10 @@ class Runtime:
         grace_s: float,
         become_member: Membership,
         tell: Callable[[str], None] = lambda _: None,
+        runs: Callable[[], None] = lambda: None,
     ) -> None:
         self._tell = tell
+        self._standing = Standing(client, tell, runs)
         self._client = client
         self._worker = worker
         self._capacity = capacity
@@ -83,6 +86,7 @@ class Runtime:
             await self._drain(hurry)
         finally:
             caller.on_connect.remove(self._reconnected)
+            self._standing.close()
             await end_tasks((*keeping, *self._tasks))
             await self._reporter.close()
 
@@ -148,8 +152,7 @@ class Runtime:
                 await self._be_ready()
                 return
             except Forbidden as error:
-                _log.warning("not a member any more (%s); trying to become one again", error)
-                self._tell(f"not a member any more: {error}")
+                self._standing.unwanted(f"not a member any more ({error}); trying to become one again")
                 self._member = self._ready_said = False
             except NoConnection as error:
                 _log.info("not ready yet: %s", error)
@@ -176,6 +179,7 @@ class Runtime:
             job = self._jobs.get(held.processid)
             if job is not None and job.attempt == held.attempt:
                 self._drop(job, "the coordinator gave it to another, or it has ended")
+        self._standing.is_well()
         if not self._ready_said:
             self._ready_said = True
             _log.info("ready for %d processes", self._capacity)

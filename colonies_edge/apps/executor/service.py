@@ -74,9 +74,10 @@ async def serve(
     stopping: Stopping,
     rekeyed: Callable[[Signer], None],
     notifier: Notifier | None = None,
+    runs: Callable[[], None] = lambda: None,
 ) -> None:
-    """Work until told to stop. `rekeyed` hears of another key, also before the worker is made. Raises UsageError (the
-    outbox is in use) and what no retry can help.
+    """Work until told to stop. `rekeyed` hears of another key, also before the worker is made; `runs` that work can
+    come, once. Raises UsageError (the outbox is in use) and what no retry can help.
 
     `notifier` hears that the executor is ready, or what it waits for: that is for somebody else to change, so the
     service itself has started, and a machine that boots without a network does not wait for it.
@@ -102,6 +103,7 @@ async def serve(
                 grace_s=settings.grace_s,
                 become_member=membership.become,
                 tell=notifier.ready,
+                runs=runs,
             )
             changing = asyncio.ensure_future(_change_keys(settings, client, membership, stopping, rekeyed))
             try:
