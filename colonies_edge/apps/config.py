@@ -13,7 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from colonies_edge.apps.passphrase import credential
 from colonies_edge.client.ours import FOLDER as FOLDER
-from colonies_edge.client.whole_file import write_whole
+from colonies_edge.client.whole_file import make_private, write_whole
 from colonies_edge.protocol.errors import UsageError
 
 if TYPE_CHECKING:
@@ -227,5 +227,5 @@ def write_devenv(path: Path, values: Mapping[str, str]) -> None:
     """Replace the file in one step, readable by its owner only: it holds private keys."""
     lines = ["# Written by colonies-edge. Source it to give other tools the same settings. It holds private keys."]
     lines += [f"export {name}={shlex.quote(value)}" for name, value in values.items() if value]
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private(path.parent)
     write_whole(path, ("\n".join(lines) + "\n").encode())

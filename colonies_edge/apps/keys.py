@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from colonies_edge.apps import passphrase
-from colonies_edge.client.whole_file import write_whole
+from colonies_edge.client.whole_file import make_private, write_whole
 from colonies_edge.crypto.identity import InvalidKey, Signer, new_private_key
 from colonies_edge.protocol.errors import UsageError
 from colonies_edge.transports.system import entropy
@@ -15,7 +15,7 @@ def keep_key(path: Path) -> str:
     try:
         return read_key(path)
     except FileNotFoundError:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(path.parent)
     key = new_private_key(entropy(32))
     write_key(path, key, passphrase.known())
     return key

@@ -25,6 +25,13 @@ def write_whole(path: Path, data: bytes, *, mode: int = 0o600, prepare: Callable
     sync_folder(path.parent)
 
 
+def make_private(folder: Path) -> None:
+    """With what is missing above it, all for the owner only: `mkdir` makes what is above for everybody to read."""
+    if not folder.is_dir():
+        make_private(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+
 def sync_folder(folder: Path) -> None:
     """What was made, renamed or removed in it is on the disk."""
     descriptor = os.open(folder, os.O_RDONLY)

@@ -131,7 +131,7 @@ def test_killed_in_between_it_goes_on_where_it_was(embedded: LiveColony, moment:
     folder = embedded.folder / "device"
     data = folder / ".colonies-edge"
     there: dict[str, Callable[[], bool]] = {
-        "key": lambda: (data / "executors" / "lab.pi" / "key").exists(),
+        "key": lambda: (data / "enrolling.key").exists(),
         "registered": lambda: "pi" in executors(embedded),
         "settings": lambda: (data / "devenv").exists(),
     }
@@ -143,7 +143,8 @@ def test_killed_in_between_it_goes_on_where_it_was(embedded: LiveColony, moment:
             assert device.poll() is None, device.communicate()
     device.kill()
     device.communicate()
-    identity = identity_of((data / "executors" / "lab.pi" / "key").read_text().strip())
+    (key,) = (path for path in (data / "enrolling.key", data / "executors" / "lab.pi" / "key") if path.exists())
+    identity = identity_of(key.read_text().strip())
     again = command(folder, "enrol", token)
     saying(again, "Waiting for the owner")
     assert executors(embedded)["pi"].executorid == identity, "the same key"
@@ -273,6 +274,24 @@ def test_the_token_pins_the_coordinator_from_the_first_byte(tmp_path: Path) -> N
         _, said = ran(command(tmp_path / "device", "enrol", token, "--name", "pi"), 3)
         assert "an authority that is not known here" in said
         assert not (tmp_path / "device" / ".colonies-edge" / "devenv").exists()
+
+
+def test_what_is_refused_leaves_one_key_for_the_next_attempt_and_everything_is_its_owners_alone(
+    embedded: LiveColony,
+) -> None:
+    folder = embedded.folder / "device"
+    data = folder / ".colonies-edge"
+    stale = a_token(embedded, "--uses", "5")
+    owner(embedded, "enrol", "revoke", stale)
+    for name in ("one", "two"):
+        _, said = ran(command(folder, "enrol", stale, "--name", name, "--no-wait"), 1)
+        assert "over, used up or revoked" in said
+    assert [path.relative_to(data).as_posix() for path in data.rglob("*")] == ["enrolling.key"]
+    identity = identity_of((data / "enrolling.key").read_text().strip())
+    ran(command(folder, "enrol", a_token(embedded), "--name", "three", "--no-wait"))
+    assert executors(embedded)["three"].executorid == identity and not (data / "enrolling.key").exists()
+    folders = [data, *(path for path in data.rglob("*") if path.is_dir())]
+    assert {path.stat().st_mode & 0o777 for path in folders} == {0o700}
 
 
 def test_what_a_person_gets_wrong_is_one_line(embedded: LiveColony, tmp_path: Path) -> None:

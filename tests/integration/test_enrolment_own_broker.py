@@ -173,10 +173,10 @@ def stopped(process: subprocess.Popen[str]) -> None:
 def test_account_then_token_then_another_key_then_out(site: Site) -> None:
     made = json.loads(site.owner("enrol", "token", "--executortype", "cli", "--approve", "--json"))
     folder = site.folder / "device"
-    key = folder / ".colonies-edge" / "executors" / "lab.pi" / "key"
+    first, key = (folder / ".colonies-edge" / name for name in ("enrolling.key", "executors/lab.pi/key"))
     _, said = ran(command(folder, "enrol", made["token"], "--name", "pi"), 1)
     wanted = re.search(r"makes an account for ([0-9a-f]{64})", said)
-    assert wanted is not None and wanted[1] == identity_of(key.read_text().strip())
+    assert wanted is not None and wanted[1] == identity_of(first.read_text().strip())
     site.admit(wanted[1])
     site.reload()
     ran(command(folder, "enrol", made["token"], "--name", "pi", "--mqtt", site.urls[wanted[1]]))

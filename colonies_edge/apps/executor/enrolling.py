@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import os
 import platform
 import re
 import ssl
@@ -17,9 +18,9 @@ from colonies_edge import __version__
 from colonies_edge.apps.config import DEFAULTS, VARIABLES, Config, read_devenv, tls_of, write_devenv
 from colonies_edge.apps.executor.membership import LOOK_FIRST_S, LOOK_MAX_S, capabilities
 from colonies_edge.apps.executor.settings import KEY_FILE, executor_folder
-from colonies_edge.apps.keys import keep_key
+from colonies_edge.apps.keys import keep_key, read_key
 from colonies_edge.client.client import AsyncClient, Endpoint
-from colonies_edge.client.whole_file import write_whole
+from colonies_edge.client.whole_file import make_private, sync_folder, write_whole
 from colonies_edge.crypto.identity import Signer
 from colonies_edge.protocol.enrolment import ANY, Token, authority_in, read_token
 from colonies_edge.protocol.errors import BadRequest, Forbidden, NoConnection, UsageError
@@ -28,6 +29,7 @@ from colonies_edge.transports.ports import NotAdmitted
 
 # What images of small boards call every machine: no name for one of several.
 _EVERYBODYS_NAME = re.compile(r"(localhost|raspberrypi|raspberry|pi|debian|ubuntu|armbian|beaglebone|dietpi)?(\..*)?")
+FIRST_KEY = "enrolling.key"  # until a coordinator has taken it; however often, and under whatever names, it is tried
 _MACHINE_ID = Path("/etc/machine-id")
 
 
@@ -87,7 +89,8 @@ def prepare(
         "topic_root": token.topic_root or DEFAULTS["topic_root"],
         "data_dir": config.data_dir if config.data_dir == DEFAULTS["data_dir"] else str(data.resolve()),
     }
-    signer = Signer(keep_key(executor_folder(data, token.colonyname, name) / KEY_FILE))
+    kept = executor_folder(data, token.colonyname, name) / KEY_FILE
+    signer = Signer(read_key(kept) if kept.exists() else keep_key(data / FIRST_KEY))
     return Device(
         text=text,
         token=token,
@@ -111,8 +114,18 @@ async def register(device: Device) -> Executor:
             )
     except NotAdmitted as error:
         raise Forbidden(_not_admitted(device)) from error
-    write_devenv(device.devenv, device.values)  # not before: a token that is refused changes nothing here
+    _keep(device)  # not before: a token that is refused changes nothing here, and the next attempt has the same key
+    write_devenv(device.devenv, device.values)
     return executor
+
+
+def _keep(device: Device) -> None:
+    """The key belongs to the executor of that name from now on."""
+    kept = executor_folder(device.data, device.token.colonyname, device.name) / KEY_FILE
+    if not kept.exists():
+        make_private(kept.parent)
+        os.replace(device.data / FIRST_KEY, kept)
+        sync_folder(kept.parent)
 
 
 def _not_admitted(device: Device) -> str:
@@ -189,5 +202,5 @@ def _machine() -> str:
 
 
 def _write_authority(path: Path, der: bytes) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(path.parent)
     write_whole(path, ssl.DER_cert_to_PEM_cert(der).encode("ascii"), mode=0o666)
