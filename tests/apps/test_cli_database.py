@@ -82,6 +82,18 @@ def test_a_copy_of_what_dev_made_starts_elsewhere_and_without_its_key_it_does_no
     assert not (copy / "server.key").exists(), "no other one is made"
 
 
+def test_damaged_data_are_not_shown_as_somebody_elses(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = ("coordinator", "start", "--listen", "127.0.0.1:0", "--data", "here")
+    first_line(tmp_path, *start)
+    newest = max((tmp_path / "here" / "journal").glob("*.jsonl"))
+    newest.write_text("no line of a journal\nand another\n")
+    monkeypatch.setenv("COLONIES_SERVER_PRVKEY", KEY)
+    shell.run(*start, code=1)
+    assert "This data belongs to the coordinator" in shell.err and identity_of(KEY) in shell.err
+
+
 def test_dropped_is_gone_except_the_key_and_what_is_not_the_coordinators(shell: Shell, tmp_path: Path) -> None:
     made = shell.json("database", "create", "--data", "here")
     first_line(tmp_path, "coordinator", "start", "--listen", "127.0.0.1:0", "--data", "here")
