@@ -56,7 +56,9 @@ ATTRIBUTES_PER_PROCESS_MAX = 1_000  # each is shown in every reply that shows th
 ATTRIBUTES_BYTES_MAX = 65_536  # keys and values of one process together: its replies must still fit a message
 FUNCTIONS_PER_EXECUTOR_MAX = 1_000  # rows in the function registry
 CONNECTIONS_PER_IDENTITY_MAX = 16  # one person runs a few shells and services with one key
-CONNECTIONS_MAX = 10_000  # sockets of the embedded broker; file descriptors end before memory does
+CONNECTIONS_MAX = 10_000  # sockets of the embedded broker; fewer where the system grants fewer file descriptors
+SILENT_SOCKETS_MAX = 1_024  # of those, before their CONNECT: a fleet that comes at once; 50 KiB each over TLS
+DESCRIPTORS_RESERVED = 256  # file descriptors that no connection gets: the store opens files while it works
 CONNECT_ATTEMPTS_PER_MINUTE = 60  # per address: a device that reconnects every second is tolerated, guessing is not
 OFFLINE_QUEUE_MAX = 100  # messages the broker keeps for a session that is away; readymsg re-offers what is dropped
 

@@ -10,6 +10,10 @@ class StoreFailed(Exception):
     """The disk refused; what was decided may not be told to anybody."""
 
 
+class NoDescriptor(StoreFailed):
+    """Nothing was written, for no file could be opened: too many are open. Later it may go."""
+
+
 class FolderInUse(StoreFailed):
     """Another coordinator works in this folder."""
 

@@ -234,11 +234,11 @@ class FileStore:
         """See the port. Returns the number of the segment that begins here."""
         journal = self._journal
         journal.guard()
-        self._due = False
         if journal.is_open and journal.position.number > journal.base.number:
             journal.sync()
             self._heads.add(journal.position)
             journal.begin(self._heads.latest)
+        self._due = False
         cut = journal.base if journal.is_open else journal.position
         self._cuts[cut.segment + 1] = cut
         return cut.segment + 1

@@ -1,10 +1,11 @@
 """The file operations that durability rests on, few enough to be recorded and cut at each one of them by a test."""
 
+import errno
 import os
 from pathlib import Path
 from typing import Protocol
 
-from colonies_edge.storage.errors import telling
+from colonies_edge.storage.errors import NoDescriptor, failure, telling
 
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
@@ -24,7 +25,7 @@ class OpenFile(Protocol):
 
 
 class Files(Protocol):
-    """Everything storage does to a disk except reading. Raises StoreFailed."""
+    """Everything storage does to a disk except reading. Raises StoreFailed; where it opens, NoDescriptor."""
 
     def create(self, path: Path) -> OpenFile:
         """A new empty file; what was there under that name is emptied."""
@@ -55,8 +56,11 @@ class DiskFile:
 
     def __init__(self, path: Path, flags: int) -> None:
         self._path = path
-        with telling(path, "opened"):
+        try:
             self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | flags, FILE_MODE)
+        except OSError as error:
+            failed = failure(path, "opened", error)
+            raise NoDescriptor(str(failed)) if error.errno in (errno.EMFILE, errno.ENFILE) else failed from error
 
     def write(self, data: bytes) -> None:
         with telling(self._path, "written"):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from colonies_edge.storage.chain import GENESIS, body_of, check, digest_of, frame
-from colonies_edge.storage.errors import StoreFailed, telling
+from colonies_edge.storage.errors import NoDescriptor, StoreFailed, telling
 from colonies_edge.storage.files import Files, OpenFile
 from colonies_edge.storage.migrations import FORMAT, Migration
 from colonies_edge.storage.quarantine import Quarantine
@@ -215,14 +215,15 @@ class Journal:
         return self._file is not None
 
     def begin(self, heads: str) -> None:
-        """Start the next segment; what was appended before is on the disk first."""
+        """Start the next segment; what was appended before is on the disk first. After NoDescriptor the one before is
+        written on."""
         self.guard()
         with self._failing():
             self.sync()
+            opened = self._files.create(self.path(self.position.segment + 1))
             if self._file is not None:
                 self._file.close()
-            path = self.path(self.position.segment + 1)
-            self._file = self._files.create(path)
+            self._file = opened
             line, digest = frame(self.position.digest, header_body(self.position, heads))
             self._file.write(line)
             self._file.sync()
@@ -313,7 +314,8 @@ class Journal:
 
 
 class _Failing:
-    """After a failed write nobody knows what is on the disk: from then on the journal refuses."""
+    """After a failed write nobody knows what is on the disk: from then on the journal refuses. Not where no file could
+    be opened to write to."""
 
     __slots__ = ("_journal",)
 
@@ -324,7 +326,7 @@ class _Failing:
         return None
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
-        if error is not None and not self._journal.refusal:
+        if error is not None and not isinstance(error, NoDescriptor) and not self._journal.refusal:
             self._journal.refusal = str(error) or repr(error)
 
 

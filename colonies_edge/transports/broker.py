@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from colonies_edge.protocol.limits import MESSAGE_BYTES_MAX
+from colonies_edge.protocol.limits import CONNECTIONS_MAX, MESSAGE_BYTES_MAX
 from colonies_edge.protocol.topics import Topics
 from colonies_edge.transports.admission import Admission, Credentials
 from colonies_edge.transports.broker_connection import Confinement
 from colonies_edge.transports.broker_core import Core, Listen
 from colonies_edge.transports.broker_gate import Gate
+from colonies_edge.transports.door import Door
 from colonies_edge.transports.loopback import LoopbackBus, LoopbackLink
 from colonies_edge.transports.router import Router
 
@@ -27,12 +28,14 @@ class EmbeddedBroker:
         confinement: Confinement | None = None,
         gate: Gate | None = None,
         payload_bytes_max: int = MESSAGE_BYTES_MAX,
+        sockets_max: int = CONNECTIONS_MAX,
     ) -> None:
         self._payload_bytes_max = payload_bytes_max
         self._listens = listens
         self._admit = admit
         self._confinement: Confinement = confinement or Topics()
         self._gate = gate or Gate()
+        self._door = Door(sockets_max)
         self._router = Router()
         self._inside = LoopbackBus(self._router)
         self._inside.stop()
@@ -46,6 +49,7 @@ class EmbeddedBroker:
             admit=self._admit,
             confinement=self._confinement,
             gate=self._gate,
+            door=self._door,
             payload_bytes_max=self._payload_bytes_max,
         )
         try:

@@ -28,6 +28,7 @@ from colonies_edge.transports.admission import Access, Admission, Credentials
 from colonies_edge.transports.broker_connection import Client, Confinement, Connection
 from colonies_edge.transports.broker_gate import Gate
 from colonies_edge.transports.certificate_files import CertificateFiles
+from colonies_edge.transports.door import PER_TURN, Door
 from colonies_edge.transports.mailbox import Mailbox
 from colonies_edge.transports.router import Message, Router
 
@@ -76,6 +77,7 @@ class Core(Broker):
         admit: Callable[[Credentials], Admission],
         confinement: Confinement,
         gate: Gate,
+        door: Door,
         payload_bytes_max: int,
     ) -> None:
         super().__init__(BrokerConfig(listeners={"default": ListenerConfig(bind=None)}, plugins={}))
@@ -83,6 +85,7 @@ class Core(Broker):
         self._admit = admit
         self._confinement = confinement
         self._gate = gate
+        self._door = door
         self._payload_bytes_max = payload_bytes_max
         self._clients: dict[str, Connection] = {}  # by client id
         self._lasting: dict[str, tuple[str, Mailbox]] = {}  # client id -> identity, mailbox
@@ -95,18 +98,19 @@ class Core(Broker):
             demanded = wanted.clients_demanded
             files = CertificateFiles(wanted.certfile, wanted.keyfile, clients=wanted.cafile, demanded=demanded)
             context = files.context
-        name = f"{wanted.host}:{wanted.port}:{len(self._servers)}"
-        instance = await asyncio.start_server(
-            partial(self.stream_connected, listener_name=name),
-            wanted.host,
-            wanted.port,
-            reuse_address=True,
-            ssl=context,
-            # amqtt leaves asyncio's minute: so long could anybody hold a socket by saying nothing.
-            ssl_handshake_timeout=HANDSHAKE_S if context is not None else None,
-        )
-        self._servers[name] = Server(name, instance)
-        port: int = instance.sockets[0].getsockname()[1]
+        listeners = self._door.listen_everywhere(wanted.host, wanted.port)
+        for listener in listeners:
+            name = f"{wanted.host}:{wanted.port}:{len(self._servers)}"
+            instance = await asyncio.start_server(
+                partial(self.stream_connected, listener_name=name),
+                sock=listener,
+                backlog=PER_TURN,
+                ssl=context,
+                # amqtt leaves asyncio's minute: so long could anybody hold a socket by saying nothing.
+                ssl_handshake_timeout=HANDSHAKE_S if context is not None else None,
+            )
+            self._servers[name] = Server(name, instance)
+        port: int = listeners[0].getsockname()[1]
         return port
 
     def stop_listening(self) -> None:
@@ -180,10 +184,15 @@ class Core(Broker):
             _log.info("refused a connection from %s: %s", address, refused)
             writer.write(packets.connack(refused.code))
             return None
-        except (AMQTTError, MQTTError, CodecError, NoDataError, ValueError, asyncio.TimeoutError) as error:
+        except (NoDataError, asyncio.TimeoutError) as error:
+            # Neither a guess nor nonsense: on a bad line that is how an honest attempt ends, and the door bounds them.
+            _log.debug("no CONNECT from %s: %r", address, error)
+            return None
+        except (AMQTTError, MQTTError, CodecError, ValueError) as error:
             self._gate.note_failure(address, now_s)
             _log.debug("no CONNECT from %s: %r", address, error)
             return None
+        self._door.heard(writer.transport)
         if client.admission.access is not Access.FULL:
             self._gate.note_failure(address, now_s)
         return self._connection(client, reader, writer)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections import Counter, deque
 
 from colonies_edge.protocol.limits import (
@@ -11,6 +10,7 @@ from colonies_edge.protocol.limits import (
     CONNECTIONS_PER_IDENTITY_MAX,
     ENROLLING_CONNECTIONS_MAX,
 )
+from colonies_edge.transports.door import network_of
 
 ADDRESSES_MAX = 4096  # remembered; 4096 addresses with 60 times each are 2 MB at the very worst
 _MINUTE_S = 60.0
@@ -37,14 +37,14 @@ class Gate:
         self.turned_away = 0
 
     def may_try(self, address: str, now_s: float) -> bool:
-        attempts = self._attempts.get(_network(address))
+        attempts = self._attempts.get(network_of(address))
         if attempts is None or len(attempts) < self._attempts_max or attempts[0] < now_s - _MINUTE_S:
             return True
         self.turned_away += 1
         return False
 
     def note_failure(self, address: str, now_s: float) -> None:
-        network = _network(address)
+        network = network_of(address)
         attempts = self._attempts.pop(network, None) or deque(maxlen=self._attempts_max)
         attempts.append(now_s)
         self._attempts[network] = attempts  # now the newest
@@ -77,14 +77,3 @@ class Gate:
         self._connections[identity] -= 1
         if self._connections[identity] <= 0:
             del self._connections[identity]
-
-
-def _network(address: str) -> str:
-    """One IPv6 subscriber has 2^64 addresses; the network is what he has one of."""
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if parsed.version == 6 and parsed.ipv4_mapped is None:
-        return str(ipaddress.ip_network((parsed, 64), strict=False))
-    return address

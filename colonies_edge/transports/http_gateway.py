@@ -22,10 +22,10 @@ from colonies_edge.protocol.limits import (
     MESSAGE_BYTES_MAX,
     WEBSOCKET_PING_S,
 )
-from colonies_edge.transports.descriptors import enough_descriptors
 from colonies_edge.transports.desk import Desk, Shown
+from colonies_edge.transports.door import PER_TURN, Door
 from colonies_edge.transports.http_gateway_app import application
-from colonies_edge.transports.http_gateway_bounds import BoundedConnection, BoundedWebsocket, Readers
+from colonies_edge.transports.http_gateway_bounds import BoundedWebsocket, Readers, bounded
 
 FAREWELL_S = 2  # for answers that are being written when the gateway closes
 
@@ -49,11 +49,15 @@ class HttpGateway:
         *,
         pages: Mapping[str, Shown] | None = None,
         message_bytes_max: int = MESSAGE_BYTES_MAX,
+        sockets_max: int = HTTP_CONNECTIONS_MAX,
     ) -> None:
         self._listen = listen
+        # Who keeps his connection open between two requests is as silent as who has not asked yet, and welcome to it.
+        self._door = Door(sockets_max, silent_max=sockets_max)
         config = Config(
             application(desk, pages or {}, message_bytes_max),
-            http=BoundedConnection,
+            http=bounded(self._door),
+            backlog=PER_TURN,
             ws=BoundedWebsocket,
             ws_max_size=message_bytes_max,
             ws_ping_interval=WEBSOCKET_PING_S,
@@ -65,7 +69,6 @@ class HttpGateway:
             server_header=False,
             date_header=False,
             proxy_headers=False,  # nobody here believes an address that a stranger wrote into a header
-            limit_concurrency=HTTP_CONNECTIONS_MAX,
             timeout_keep_alive=HTTP_IDLE_S,
             timeout_graceful_shutdown=FAREWELL_S,
             h11_max_incomplete_event_size=HTTP_HEAD_BYTES_MAX,
@@ -92,8 +95,7 @@ class HttpGateway:
 
     async def start(self) -> None:
         """Listen. Raises OSError when the address is taken or not this machine's."""
-        enough_descriptors(HTTP_CONNECTIONS_MAX)
-        self._socket = _listening(self._listen)
+        self._socket = self._door.listen(self._listen.host, self._listen.port)
         try:
             await self._serve(self._socket)
         except BaseException:
@@ -123,18 +125,3 @@ class HttpGateway:
 def _tls_times() -> dict[str, Any]:
     farewell = {"ssl_shutdown_timeout": HTTPS_FAREWELL_S} if sys.version_info >= (3, 11) else {}  # none before
     return {"ssl_handshake_timeout": HTTP_HEAD_S, **farewell}
-
-
-def _listening(listen: Listen) -> socket.socket:
-    found = socket.getaddrinfo(listen.host, listen.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    family, kind, protocol, _, address = found[0]
-    opened = socket.socket(family, kind, protocol)
-    try:
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        opened.bind(address)
-        opened.listen(HTTP_CONNECTIONS_MAX)
-        opened.setblocking(False)
-    except OSError:
-        opened.close()
-        raise
-    return opened

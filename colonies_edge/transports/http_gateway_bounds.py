@@ -20,6 +20,7 @@ from colonies_edge.protocol.limits import (
     HTTP_UNREAD_S,
     WEBSOCKET_FRAMES_PER_S,
 )
+from colonies_edge.transports.door import Door
 
 _BURST_S = 1.0  # of frames that a websocket may send at once
 # Of Linux' struct tcp_info: packets on their way, bytes that were acknowledged, bytes that wait to be sent.
@@ -73,8 +74,10 @@ class _InTurns(asyncio.Protocol):
 
 
 class BoundedConnection(_InTurns, H11Protocol):
-    """Gives a request `HTTP_HEAD_S` to show its head, and then `HTTP_BODY_S` to show its body."""
+    """Gives a request `HTTP_HEAD_S` to show its head, and then `HTTP_BODY_S` to show its body. The door knows it as
+    silent but from a whole request to its answer."""
 
+    door: Door
     _late: asyncio.TimerHandle | None = None
     _head_is_there = False
 
@@ -99,11 +102,15 @@ class BoundedConnection(_InTurns, H11Protocol):
 
     def handle_websocket_upgrade(self, event: Any) -> None:
         self._give_time(None)
+        self.door.heard(self.transport)
         super().handle_websocket_upgrade(event)
 
     def on_response_complete(self) -> None:
         self._head_is_there = False
+        self.door.waits(self.transport)
         super().on_response_complete()
+        if not (self.cycle.response_complete or self.cycle.more_body):
+            self.door.heard(self.transport)  # the next request came whole, with the last one
         if self.cycle.response_complete and self.conn.trailing_data[0] and self._late is None:
             self._give_time(HTTP_HEAD_S)  # the start of a next request came with the last one
 
@@ -120,6 +127,7 @@ class BoundedConnection(_InTurns, H11Protocol):
                 self._give_time(HTTP_HEAD_S)
         elif not self.cycle.more_body:
             self._give_time(None)
+            self.door.heard(self.transport)
         elif not self._head_is_there:
             self._head_is_there = True
             self._give_time(HTTP_BODY_S)
@@ -128,6 +136,11 @@ class BoundedConnection(_InTurns, H11Protocol):
         if self._late is not None:
             self._late.cancel()
         self._late = None if seconds is None else self.loop.call_later(seconds, self.transport.abort)
+
+
+def bounded(door: Door) -> type[BoundedConnection]:
+    """The connections behind one door; uvicorn makes them from a class."""
+    return type("ConnectionBehindDoor", (BoundedConnection,), {"door": door})
 
 
 class BoundedWebsocket(_InTurns, WebSocketsSansIOProtocol):

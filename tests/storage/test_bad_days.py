@@ -2,16 +2,18 @@
 
 import errno
 import os
+import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from colonies_edge.engine.outcome import Record
-from colonies_edge.storage.errors import FolderInUse, StoreFailed, failure
+from colonies_edge.storage.errors import FolderInUse, NoDescriptor, StoreFailed, failure
 from colonies_edge.storage.file_store import open_store
 from colonies_edge.storage.files import DiskFiles, OpenFile
 from tests.storage.folders import loaded, opened, write_some
@@ -138,6 +140,51 @@ def test_a_full_disk_is_told_nothing_acknowledged_is_lost_and_nothing_is_accepte
     assert records == kept and damage == ""
     store.commit([author.refuse()])
     store.close()
+
+
+class Crowded(DiskFiles):
+    """A process that has too many files open, so that opening `unopened` fails."""
+
+    unopened = ""
+
+    def create(self, path: Path) -> OpenFile:
+        return self._open(path, super().create)
+
+    def append(self, path: Path) -> OpenFile:
+        return self._open(path, super().append)
+
+    def _open(self, path: Path, opening: Callable[[Path], OpenFile]) -> OpenFile:
+        if path.name != self.unopened:
+            return opening(path)
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        lowest = os.dup(0)
+        os.close(lowest)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
+        try:
+            return opening(path)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.parametrize("unopened", ["heads.jsonl", "00000002.jsonl"])
+def test_a_new_segment_that_cannot_be_opened_is_begun_later(tmp_path: Path, unopened: str) -> None:
+    author, files = Author(), Crowded()
+    store = opened(tmp_path, files=files)
+    list(store.load().records)
+    records = list(author.job(1))
+    store.commit(records)
+    files.unopened = unopened
+    with pytest.raises(NoDescriptor, match="Too many open files"):
+        store.rotate()
+    records += author.job(2)
+    store.commit(records[3:])
+    files.unopened = ""
+    store.rotate()
+    records += author.job(3)
+    store.commit(records[6:])
+    assert store.refusal == ""
+    store.close()
+    assert loaded(tmp_path)[1] == records
 
 
 def test_a_checkpoint_without_space_leaves_everything_as_it_was(tmp_path: Path) -> None:

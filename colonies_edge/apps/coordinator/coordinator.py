@@ -361,7 +361,8 @@ class Coordinator:
         if retired.records:
             await self.disk.commit(retired.records)
         segment = await self.disk.new_segment()
-        self.disk.begin_checkpoint(self.engine.snapshot(), segment)
+        if segment is not None:
+            self.disk.begin_checkpoint(self.engine.snapshot(), segment)
 
     async def checkpoint(self) -> None:
         """A checkpoint now, to the end; none of what is read-only. Raises StoreFailed."""

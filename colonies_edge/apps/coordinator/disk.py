@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from colonies_edge.apps.prometheus import Histogram
 from colonies_edge.engine.outcome import Record, Write
 from colonies_edge.engine.ports import Store
+from colonies_edge.storage.errors import NoDescriptor
 from colonies_edge.transports.system import SystemClock
 
 _log = logging.getLogger(__name__)
@@ -44,9 +45,14 @@ class Disk:
             return False
         return self._store.checkpoint_due()
 
-    async def new_segment(self) -> int:
-        """Everything committed so far belongs to the checkpoint that follows."""
-        return await asyncio.get_running_loop().run_in_executor(self._journal, self._store.rotate)
+    async def new_segment(self) -> int | None:
+        """Everything committed so far belongs to the checkpoint that follows; None when that has to be later. Raises
+        StoreFailed."""
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._journal, self._store.rotate)
+        except NoDescriptor as error:
+            self._put_off(error)
+            return None
 
     def begin_checkpoint(self, rows: Iterator[Write], segment: int) -> None:
         """Write the rows beside the work."""
@@ -57,10 +63,12 @@ class Disk:
     def _written(self, done: "asyncio.Future[None]") -> None:
         """A failure costs nothing but a longer journal, so the work goes on and it is tried again later."""
         self._checkpoint = None
-        self._not_before_ns = self._clock.monotonic_ns() + PAUSE_NS
         for note in self._store.take_notes():
             _log.warning("%s", note)
-        error = done.exception()
+        self._put_off(done.exception())
+
+    def _put_off(self, error: BaseException | None) -> None:
+        self._not_before_ns = self._clock.monotonic_ns() + PAUSE_NS
         if error is not None:
             _log.error("no checkpoint: %s", error)
 

@@ -20,12 +20,20 @@ from colonies_edge.apps.tls_folder import TlsFolder
 from colonies_edge.crypto.identity import Signer
 from colonies_edge.engine.ports import Settings
 from colonies_edge.protocol.errors import UsageError
-from colonies_edge.protocol.limits import BLOB_QUOTA_BYTES, MESSAGE_BYTES_MAX, REMEMBER_S, REPLY_BYTES_MAX
+from colonies_edge.protocol.limits import (
+    BLOB_QUOTA_BYTES,
+    CONNECTIONS_MAX,
+    HTTP_CONNECTIONS_MAX,
+    MESSAGE_BYTES_MAX,
+    REMEMBER_S,
+    REPLY_BYTES_MAX,
+)
 from colonies_edge.protocol.model import Backend
 from colonies_edge.protocol.topics import Topics
 from colonies_edge.storage.file_store import open_store
 from colonies_edge.storage.folder import has_records
 from colonies_edge.transports.admission import PasswordChecker
+from colonies_edge.transports.descriptors import share_descriptors
 from colonies_edge.transports.mqtt import MqttLink
 from colonies_edge.transports.mqtt_socket import BrokerUrl, Tls
 from colonies_edge.transports.ports import Link
@@ -110,14 +118,19 @@ async def coordinating(options: Options) -> AsyncIterator[Running]:
             coordinator.recover()
         finally:
             gc.enable()
-        link, url, plain_url = await _link(options, coordinator, signer, stack)
+        broker_sockets, http_sockets = share_descriptors(
+            0 if options.mqtt else CONNECTIONS_MAX, 0 if options.http is None else HTTP_CONNECTIONS_MAX
+        )
+        link, url, plain_url = await _link(options, coordinator, signer, stack, broker_sockets)
         broker = BrokerUrl.parse(url)
         backends = [Backend(type="mqtt", host=broker.host, port=broker.port, tls=broker.tls)]
         stack.push_async_callback(coordinator.stop)  # before the broker ends: it still says goodbye
         await coordinator.start(link)
         gateway, http = "", options.http
         if http is not None:
-            gateway, backend = await serve_http(http, coordinator, options.data, options.message_bytes_max, stack)
+            gateway, backend = await serve_http(
+                http, coordinator, options.data, options.message_bytes_max, stack, http_sockets
+            )
             backends.append(backend)
         if any(tls is not None and tls.own for tls in (options.server_tls, http.tls if http is not None else None)):
             renewing = keep_renewed(TlsFolder(options.data / TLS_FOLDER), lambda: coordinator.now_ms() * 1_000_000)
@@ -154,7 +167,7 @@ def settle_interpreter() -> None:
 
 
 async def _link(
-    options: Options, coordinator: Coordinator, signer: Signer, stack: AsyncExitStack
+    options: Options, coordinator: Coordinator, signer: Signer, stack: AsyncExitStack, sockets_max: int
 ) -> tuple[Link, str, str]:
     """The link to a broker of one's own, or a link into an embedded one; then its address, and the one without TLS."""
     # A reply shows what several messages brought: a graph of many nodes, a process with its spec, input and output.
@@ -167,11 +180,16 @@ async def _link(
             options.mqtt, client_id=client_id, clean=False, tls=options.tls, payload_bytes_max=reply_bytes_max
         )
         return link, options.mqtt, ""
-    return await _embedded(options, coordinator, signer, stack, reply_bytes_max)
+    return await _embedded(options, coordinator, signer, stack, reply_bytes_max, sockets_max)
 
 
 async def _embedded(
-    options: Options, coordinator: Coordinator, signer: Signer, stack: AsyncExitStack, reply_bytes_max: int
+    options: Options,
+    coordinator: Coordinator,
+    signer: Signer,
+    stack: AsyncExitStack,
+    reply_bytes_max: int,
+    sockets_max: int,
 ) -> tuple[Link, str, str]:
     from colonies_edge.transports.broker import EmbeddedBroker  # amqtt is loaded only by who runs it
 
@@ -187,6 +205,7 @@ async def _embedded(
         admit=checker.admit,
         confinement=Topics(options.topic_root),
         payload_bytes_max=options.message_bytes_max,
+        sockets_max=sockets_max,
     )
     await broker.start()
     stack.push_async_callback(broker.close)

@@ -44,7 +44,7 @@ def missing() -> str:
 
 
 async def serve_http(
-    http: Http, coordinator: Coordinator, data: Path, message_bytes_max: int, stack: AsyncExitStack
+    http: Http, coordinator: Coordinator, data: Path, message_bytes_max: int, stack: AsyncExitStack, sockets_max: int
 ) -> tuple[str, Backend]:
     """Start a gateway that ends with the stack: its URL, and what `getserverinfomsg` says of it.
 
@@ -63,6 +63,7 @@ async def serve_http(
         Listen(host=http.host, port=http.port, tls=tls),
         pages={PATH: Shown(make=Metrics(coordinator, data).page, local=not http.metrics_for_all), **http.pages},
         message_bytes_max=message_bytes_max,
+        sockets_max=sockets_max,
     )
     try:
         await gateway.start()
