@@ -59,6 +59,8 @@ CONNECTIONS_PER_IDENTITY_MAX = 16  # one person runs a few shells and services w
 CONNECTIONS_MAX = 10_000  # sockets of the embedded broker; fewer where the system grants fewer file descriptors
 SILENT_SOCKETS_MAX = 1_024  # of those, before their CONNECT: a fleet that comes at once; 50 KiB each over TLS
 DESCRIPTORS_RESERVED = 256  # file descriptors that no connection gets: the store opens files while it works
+STATUS_ONLY_PER_IDENTITY_MAX = 4  # connections with a stale password: machines that share a key and have no clock
+STATUS_ONLY_S = 60  # to read the coordinator's time over a bad radio link
 CONNECT_ATTEMPTS_PER_MINUTE = 60  # per address: a device that reconnects every second is tolerated, guessing is not
 OFFLINE_QUEUE_MAX = 100  # messages the broker keeps for a session that is away; readymsg re-offers what is dropped
 

@@ -43,6 +43,7 @@ class Admission:
 
     access: Access
     identity: str = ""
+    stranger: bool = False  # the identity is its own word: the coordinator does not know it
     reason: str = ""
 
 
@@ -96,10 +97,13 @@ class PasswordChecker:
         now_ms = self._now_ms()
         if abs(now_ms - password.ts) > FRESHNESS_S * 1000:
             # A device without a clock: it may look at the coordinator's time, and come again.
-            return Admission(access=Access.STATUS_ONLY, identity=identity, reason="a stale password")
+            return Admission(
+                access=Access.STATUS_ONLY, identity=identity, stranger=not known, reason="a stale password"
+            )
         if not self._use(identity, password.msgid, now_ms):
             return _refused("the password was used before, or too many were")
-        return Admission(access=Access.FULL if known else Access.ENROLLING, identity=identity)
+        access = Access.FULL if known else Access.ENROLLING
+        return Admission(access=access, identity=identity, stranger=not known)
 
     def _may_enrol(self, password: str) -> bool:
         token = token_in(password)

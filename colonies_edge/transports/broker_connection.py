@@ -7,6 +7,7 @@ import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from colonies_edge.protocol.limits import ENROL_BYTES_MAX, SUBSCRIPTIONS_PER_CONN_MAX
@@ -82,6 +83,7 @@ class Connection:
         self._exactly_once: set[int] = set()  # quality 2: packet ids that were routed and not yet released
         self._last_read_s = self._loop.time()
         self._silence: asyncio.TimerHandle | None = None
+        self._visit: asyncio.TimerHandle | None = None
         self._answers: dict[int, Callable[[int, bytes], None]] = {
             packets.PUBLISH: self._on_publish,
             packets.PUBACK: self._on_puback,
@@ -117,13 +119,18 @@ class Connection:
         if self.ended:
             return
         self.ended = True
-        if self._silence is not None:
-            self._silence.cancel()
+        for timer in (self._silence, self._visit):
+            if timer is not None:
+                timer.cancel()
         self.mailbox.detach()
         self._on_end(self)
         if abrupt and self.client.will is not None:
             self._router.publish(self.client.will)
         self._transport.abort()
+
+    def end_after(self, seconds: float) -> None:
+        """It came for one thing, and stays no longer than that takes."""
+        self._visit = self._loop.call_later(seconds, partial(self.end, abrupt=False))
 
     def _watch_silence(self) -> None:
         """[MQTT-3.1.2-24] Silent for one and a half times its keep-alive: it is gone, whatever TCP believes."""

@@ -22,7 +22,7 @@ from amqtt.errors import AMQTTError, CodecError, MQTTError, NoDataError
 from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
 from amqtt.session import Session
 
-from colonies_edge.protocol.limits import CONNECTIONS_PER_IDENTITY_MAX, ENROLLING_S
+from colonies_edge.protocol.limits import CONNECTIONS_PER_IDENTITY_MAX, ENROLLING_S, STATUS_ONLY_S
 from colonies_edge.transports import mqtt_packets as packets
 from colonies_edge.transports.admission import Access, Admission, Credentials
 from colonies_edge.transports.broker_connection import Client, Confinement, Connection
@@ -56,9 +56,6 @@ class Listen:
 CLOSING_TURNS = 3
 
 
-_OWN = (Access.FULL, Access.STATUS_ONLY)  # what only a known identity gets
-
-
 class _Refused(Exception):
     """A connection that is not let in, and the CONNACK code that says so."""
 
@@ -87,7 +84,8 @@ class Core(Broker):
         self._gate = gate
         self._door = door
         self._payload_bytes_max = payload_bytes_max
-        self._clients: dict[str, Connection] = {}  # by client id
+        self._connections: set[Connection] = set()
+        self._clients: dict[str, Connection] = {}  # by client id, but for those who only look at the status
         self._lasting: dict[str, tuple[str, Mailbox]] = {}  # client id -> identity, mailbox
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -125,7 +123,7 @@ class Core(Broker):
 
     async def shutdown(self) -> None:
         self.stop_listening()
-        for connection in list(self._clients.values()):
+        for connection in list(self._connections):
             connection.end(abrupt=False)
         for task in list(self._tasks):
             task.cancel()
@@ -139,7 +137,7 @@ class Core(Broker):
 
     def disconnect(self, identity: str) -> None:
         """Throw an identity out, with what was kept for it: it has been removed from the colony."""
-        for connection in [c for c in self._clients.values() if c.client.admission.identity == identity]:
+        for connection in [c for c in self._connections if c.client.admission.identity == identity]:
             connection.end(abrupt=True)
         for client_id in [name for name, (owner, _) in self._lasting.items() if owner == identity]:
             self._drop_session(client_id)
@@ -147,7 +145,8 @@ class Core(Broker):
     @property
     def identities(self) -> set[str]:
         """Who is connected, and for whom something is kept."""
-        connected = {c.client.admission.identity for c in self._clients.values() if c.client.admission.access in _OWN}
+        admissions = [connection.client.admission for connection in self._connections]
+        connected = {admission.identity for admission in admissions if not admission.stranger}
         return connected | {owner for owner, _ in self._lasting.values()}
 
     # -- one connection
@@ -193,7 +192,7 @@ class Core(Broker):
             _log.debug("no CONNECT from %s: %r", address, error)
             return None
         self._door.heard(writer.transport)
-        if client.admission.access is not Access.FULL:
+        if client.admission.stranger:
             self._gate.note_failure(address, now_s)
         return self._connection(client, reader, writer)
 
@@ -222,12 +221,13 @@ class Core(Broker):
         if owner is not None and owner != admission.identity:
             raise _Refused(packets.IDENTIFIER_REJECTED, f"the client id {client_id} belongs to another identity")
         will = self._will(session, admission)
-        if client_id in self._clients:
-            _log.info("%s connected again; the older connection ends", client_id)
-            self._clients[client_id].end(abrupt=True)
-        entered = self._gate.enter_to_enrol if admission.access is Access.ENROLLING else self._gate.enter
-        if not entered(admission.identity):
+        # A stale password proves no presence, it may be one that was overheard: who shows it takes over nothing.
+        older = self._clients.get(client_id) if admission.access is not Access.STATUS_ONLY else None
+        if not self._gate.enter(admission, instead_of=older.client.admission if older is not None else None):
             raise _Refused(packets.SERVER_UNAVAILABLE, f"too many connections of {admission.identity or 'anybody'}")
+        if older is not None:
+            _log.info("%s connected again; the older connection ends", client_id)
+            older.end(abrupt=True)
         return Client(
             client_id=client_id,
             address=address,
@@ -257,18 +257,20 @@ class Core(Broker):
             payload_bytes_max=self._payload_bytes_max,
             on_end=self._connection_ended,
         )
-        self._clients[client.client_id] = connection
+        self._connections.add(connection)
+        if client.admission.access is Access.STATUS_ONLY:
+            connection.end_after(STATUS_ONLY_S)
+        else:
+            self._clients[client.client_id] = connection
         if client.admission.access is Access.ENROLLING:
-            asyncio.get_running_loop().call_later(ENROLLING_S, lambda: connection.end(abrupt=False))
+            connection.end_after(ENROLLING_S)
         writer.write(packets.connack(packets.ACCEPTED, session_present=present))
         return connection
 
     def _connection_ended(self, connection: Connection) -> None:
         client = connection.client
-        if client.admission.access is Access.ENROLLING:
-            self._gate.leave_enrolled(client.admission.identity)
-        else:
-            self._gate.leave(client.admission.identity)
+        self._gate.leave(client.admission)
+        self._connections.discard(connection)
         if self._clients.get(client.client_id) is connection:
             del self._clients[client.client_id]
         if client.clean:
@@ -284,7 +286,8 @@ class Core(Broker):
     def _mailbox(self, client: Client) -> tuple[Mailbox, bool]:
         """The mailbox for a connection, and whether it was there before."""
         if client.clean:
-            self._drop_session(client.client_id)
+            if client.admission.access is not Access.STATUS_ONLY:
+                self._drop_session(client.client_id)
             return Mailbox(durable=False), False
         if client.client_id in self._lasting:
             return self._lasting[client.client_id][1], True
@@ -308,7 +311,7 @@ class Core(Broker):
 
     @property
     def session_count(self) -> int:
-        return len(self._clients) + sum(1 for name in self._lasting if name not in self._clients)
+        return len(self._connections) + sum(1 for name in self._lasting if name not in self._clients)
 
 
 def _certified(writer: asyncio.StreamWriter) -> str:

@@ -7,8 +7,11 @@ import asyncio
 import pytest
 
 from colonies_edge.protocol.errors import NoConnection
+from colonies_edge.protocol.limits import CONNECTIONS_PER_IDENTITY_MAX, STATUS_ONLY_PER_IDENTITY_MAX
 from colonies_edge.protocol.topics import ASSIGN, REPLY, REQUEST, STATUS
+from colonies_edge.transports import broker_core
 from colonies_edge.transports.admission import password_of
+from colonies_edge.transports.broker_gate import Gate
 from colonies_edge.transports.mqtt import MqttLink
 from colonies_edge.transports.mqtt_rpc import RpcCaller
 from colonies_edge.transports.ports import NotAdmitted, SubscriptionRefused
@@ -157,5 +160,89 @@ def test_with_a_stale_password_nothing_but_the_status_can_be_had() -> None:
         await ann.flush()
         (await inside.deliveries.get()).ack()  # the status
         assert inside.deliveries.empty()
+
+    live(scene)
+
+
+def test_an_overheard_password_throws_nobody_off_and_takes_no_place_of_its_owner() -> None:
+    async def scene(house: House) -> None:
+        inside = house.broker.link()
+        await inside.open()
+        ann = await house.opened(ANN, "a", clean=False)
+        await ann.subscribe(topic(ANN, ASSIGN))
+        lost: list[str] = []
+        ann.on_disconnect.append(lost.append)
+        await house.opened(ANN, "a", now_ms=lambda: 0)
+        for n in range(STATUS_ONLY_PER_IDENTITY_MAX - 1):
+            await house.opened(ANN, f"old {n}", now_ms=lambda: 0)
+        with pytest.raises(NoConnection):
+            await house.link(ANN, "one more", now_ms=lambda: 0, patience_s=0.3).open()
+        for n in range(CONNECTIONS_PER_IDENTITY_MAX - 1):
+            await house.opened(ANN, f"new {n}")
+        inside.publish(topic(ANN, ASSIGN), b"work")
+        assert (await ann.deliveries.get()).payload == b"work" and not lost
+
+    live(scene)
+
+
+def test_a_look_at_the_status_leaves_the_session_that_is_away_as_it_was() -> None:
+    async def scene(house: House) -> None:
+        inside = house.broker.link()
+        await inside.open()
+        ann = await house.opened(ANN, "a", clean=False)
+        await ann.subscribe(topic(ANN, ASSIGN))
+        await ann.close()
+        while house.broker.connection_count:
+            await asyncio.sleep(0)
+        await (await house.opened(ANN, "a", now_ms=lambda: 0)).close()
+        inside.publish(topic(ANN, ASSIGN), b"work")
+        again = await house.opened(ANN, "a", clean=False)
+        assert (await again.deliveries.get()).payload == b"work"
+
+    live(scene)
+
+
+def test_whoever_only_looks_at_the_status_does_not_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(broker_core, "STATUS_ONLY_S", 0.2)
+
+    async def scene(house: House) -> None:
+        gone = asyncio.Event()
+        link = await house.opened(ANN, "a", now_ms=lambda: 0)
+        link.on_disconnect.append(lambda _: link.abort())
+        link.on_disconnect.append(lambda _: gone.set())
+        await gone.wait()
+        while house.broker.connection_count:
+            await asyncio.sleep(0)
+
+    live(scene)
+
+
+def test_a_fleet_without_clocks_behind_one_address_gets_in() -> None:
+    async def scene(house: House) -> None:
+        for signer in (ANN, BOB) * 3:
+            await (await house.opened(signer, signer.identity[:16], now_ms=lambda: 0)).close()
+        await house.opened(ANN, "a")
+
+    live(scene, gate=Gate(attempts_per_minute=2))
+
+
+def test_who_has_all_his_connections_may_still_take_one_of_them_over() -> None:
+    async def scene(house: House) -> None:
+        will = (topic(ANN, STATUS), b"gone", False)
+        for n in range(CONNECTIONS_PER_IDENTITY_MAX):
+            link = house.link(ANN, f"a{n}")
+            link.set_will(lambda: will)
+            await link.open()
+        inside = house.broker.link()
+        await inside.open()
+        await inside.subscribe(topic(ANN, STATUS))
+        with pytest.raises(NoConnection):
+            await house.link(ANN, "one too many", patience_s=0.3).open()
+        assert inside.deliveries.empty(), "nobody was thrown off for somebody who does not get in"
+        old = house.links[0]
+        old.on_disconnect.append(lambda _: old.abort())
+        await house.opened(ANN, "a0")
+        assert (await inside.deliveries.get()).payload == b"gone"
+        assert house.broker.connection_count == CONNECTIONS_PER_IDENTITY_MAX
 
     live(scene)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from colonies_edge.protocol.limits import OFFLINE_QUEUE_MAX
 from colonies_edge.transports import mqtt_packets as packets
+from colonies_edge.transports.admission import Access, Admission
 from colonies_edge.transports.broker_gate import Gate
 from colonies_edge.transports.mailbox import BACKLOG_BYTES_MAX, WINDOW_COUNT_MAX, Mailbox
 from colonies_edge.transports.reconnecting import SHORT_LIVES_MAX, Backoff, TakeoverWatch
@@ -194,9 +195,11 @@ def test_a_whole_ipv6_network_counts_as_one_address() -> None:
 
 def test_one_identity_holds_a_bounded_number_of_connections() -> None:
     gate = Gate(per_identity=2, connections_max=3)
-    assert [gate.enter(name) for name in ("a", "a", "a", "b", "c")] == [True, True, False, True, False]
-    gate.leave("a")
-    assert gate.enter("c") and gate.connection_count == 3
+    a, b, c = (Admission(access=Access.FULL, identity=name) for name in "abc")
+    assert [gate.enter(one) for one in (a, a, a, b, c)] == [True, True, False, True, False]
+    gate.leave(a)
+    assert gate.enter(c) and gate.connection_count == 3
+    assert not gate.enter(a, instead_of=None) and gate.enter(c, instead_of=b)
 
 
 def test_delays_double_up_to_half_a_minute_and_start_again_after_a_reset() -> None:
