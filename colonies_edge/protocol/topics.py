@@ -137,6 +137,10 @@ class Topics:
             return False
         return topic.party == identity != COORDINATOR and topic.from_party
 
+    def may_retain(self, identity: str, text: str) -> bool:
+        """What a broker keeps for those who come later: only its own state."""
+        return self.may_publish(identity, text) and self.parse(text).channel == STATUS
+
     def may_enrol(self, identity: str, text: str) -> bool:
         """What somebody may publish to who only enrols: requests, below his own identity."""
         return self.may_publish(identity, text) and self.parse(text).channel == REQUEST

@@ -13,6 +13,7 @@ from typing import Protocol
 from colonies_edge.protocol.limits import ENROL_BYTES_MAX, SUBSCRIPTIONS_PER_CONN_MAX
 from colonies_edge.transports import mqtt_packets as packets
 from colonies_edge.transports.admission import Access, Admission
+from colonies_edge.transports.broker_statuses import Statuses
 from colonies_edge.transports.mailbox import Mailbox
 from colonies_edge.transports.router import Message, Router, valid_filter
 
@@ -30,6 +31,8 @@ class Confinement(Protocol):
     """Who may use which topic; `protocol.topics.Topics` in earnest."""
 
     def may_publish(self, identity: str, text: str) -> bool: ...
+
+    def may_retain(self, identity: str, text: str) -> bool: ...
 
     def may_enrol(self, identity: str, text: str) -> bool: ...
 
@@ -60,6 +63,7 @@ class Connection:
         writer: asyncio.StreamWriter,
         *,
         router: Router,
+        statuses: Statuses,
         mailbox: Mailbox,
         confinement: Confinement,
         payload_bytes_max: int,
@@ -72,6 +76,7 @@ class Connection:
         self._writer = writer
         self._transport = writer.transport
         self._router = router
+        self._statuses = statuses
         self._confinement = confinement
         if client.admission.access is Access.ENROLLING:
             payload_bytes_max = min(payload_bytes_max, ENROL_BYTES_MAX)
@@ -125,7 +130,7 @@ class Connection:
         self.mailbox.detach()
         self._on_end(self)
         if abrupt and self.client.will is not None:
-            self._router.publish(self.client.will)
+            self._statuses.publish(self.client.admission.identity, self.client.will)
         self._transport.abort()
 
     def end_after(self, seconds: float) -> None:
@@ -194,7 +199,8 @@ class Connection:
             return
         # What is not allowed is acknowledged and goes nowhere: MQTT 3.1.1 has no way to say no.
         if self._allowed(topic):
-            self._router.publish(Message(topic, payload, min(qos, 1), bool(flags & 1)))
+            message = Message(topic, payload, min(qos, 1), bool(flags & 1))
+            self._statuses.publish(self.client.admission.identity, message)
         if qos == 1:
             self._write(packets.answer(packets.PUBACK, mid))
         elif qos == 2:

@@ -27,6 +27,7 @@ from colonies_edge.transports import mqtt_packets as packets
 from colonies_edge.transports.admission import Access, Admission, Credentials
 from colonies_edge.transports.broker_connection import Client, Confinement, Connection
 from colonies_edge.transports.broker_gate import Gate
+from colonies_edge.transports.broker_statuses import Statuses
 from colonies_edge.transports.certificate_files import CertificateFiles
 from colonies_edge.transports.door import PER_TURN, Door
 from colonies_edge.transports.mailbox import Mailbox
@@ -79,6 +80,7 @@ class Core(Broker):
     ) -> None:
         super().__init__(BrokerConfig(listeners={"default": ListenerConfig(bind=None)}, plugins={}))
         self._router = router
+        self._statuses = Statuses(router, confinement.may_retain)
         self._admit = admit
         self._confinement = confinement
         self._gate = gate
@@ -141,13 +143,14 @@ class Core(Broker):
             connection.end(abrupt=True)
         for client_id in [name for name, (owner, _) in self._lasting.items() if owner == identity]:
             self._drop_session(client_id)
+        self._statuses.forget(identity)  # after the wills
 
     @property
     def identities(self) -> set[str]:
         """Who is connected, and for whom something is kept."""
         admissions = [connection.client.admission for connection in self._connections]
         connected = {admission.identity for admission in admissions if not admission.stranger}
-        return connected | {owner for owner, _ in self._lasting.values()}
+        return connected | {owner for owner, _ in self._lasting.values()} | self._statuses.identities
 
     # -- one connection
 
@@ -252,6 +255,7 @@ class Core(Broker):
             reader,
             writer,
             router=self._router,
+            statuses=self._statuses,
             mailbox=mailbox,
             confinement=self._confinement,
             payload_bytes_max=self._payload_bytes_max,

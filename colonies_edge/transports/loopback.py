@@ -58,7 +58,7 @@ class LoopbackBus:
         for mailbox in self._durable.values():
             self._unsubscribe(mailbox)
         self._durable.clear()
-        self.router.forget_retained()
+        self.router.forget_all_retained()
         self._waiting.extend(lost)
 
     def start(self) -> None:

@@ -149,7 +149,10 @@ class Router:
             if matches(topic, filter_):
                 yield message
 
-    def forget_retained(self) -> None:
+    def forget_retained(self, topic: str) -> None:
+        self._retained.pop(topic, None)
+
+    def forget_all_retained(self) -> None:
         self._retained.clear()
 
     def unsubscribe(self, subscriber: Subscriber, filter_: str) -> None:
