@@ -282,16 +282,23 @@ class Tables:
             or identity == self.serverid
         )
 
+    def has_place(self, identity: str) -> bool:
+        """Is this identity let in at the embedded broker? Whoever is known, but not an executor that was rejected."""
+        return self.is_member(identity) or self._executor_state(identity) == ExecutorState.PENDING
+
     def is_member(self, identity: str) -> bool:
         """May this identity change anything here? Not an executor that waits for approval or was refused it."""
-        executor, away = self.executors.get(identity), self.away.get(identity)
-        state = away.state if away is not None else executor.state if executor is not None else None
         return (
-            state == ExecutorState.APPROVED
+            self._executor_state(identity) == ExecutorState.APPROVED
             or identity in self.users_by_id
             or identity in self.colonies_of
             or identity == self.serverid
         )
+
+    def _executor_state(self, identity: str) -> int | None:
+        """Of one that was silent for too long, the state from before."""
+        executor, away = self.executors.get(identity), self.away.get(identity)
+        return away.state if away is not None else executor.state if executor is not None else None
 
     def executor_named(self, colony: str, name: str) -> Executor | None:
         """The executor of that name in that colony, in any state."""

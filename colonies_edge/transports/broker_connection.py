@@ -120,10 +120,13 @@ class Connection:
             self.end(abrupt=True)
 
     def end(self, *, abrupt: bool) -> None:
-        """Once; the will is published at once, so that nothing of a successor can come before it."""
+        """Once; the will is published at once, so that nothing of a successor can come before it. What was said to the
+        client in this turn still leaves: why it has to go."""
         if self.ended:
             return
         self.ended = True
+        if self._out:
+            self._flush()
         for timer in (self._silence, self._visit):
             if timer is not None:
                 timer.cancel()

@@ -111,6 +111,13 @@ def test_a_device_enrols_is_approved_and_works(lab: LiveColony) -> None:
     works(lab, command(folder, "executor", "os", "start", "--location", "attic"))
 
 
+def test_a_device_that_is_rejected_hears_so(lab: LiveColony) -> None:
+    device = command(lab.folder / "device", "enrol", a_token(lab), "--name", "pi")
+    saying(device, "Waiting for the owner to run: colonies-edge executor approve --name pi")
+    owner(lab, "executor", "reject", "--name", "pi")
+    assert "the colony's owner does not want executor pi" in ran(device, 1)[1]
+
+
 def works(lab: LiveColony, device: subprocess.Popen[str]) -> None:
     with lab.client() as client:
         done = client.submit("sh", "-c", "echo hello", executortype="cli").wait(60)

@@ -157,6 +157,20 @@ def test_a_given_key_is_not_changed(lab: LiveColony, device: Device) -> None:
     assert "is given by COLONIES_EXECUTOR_PRVKEY (environment)" in said
 
 
+def test_a_rejected_executor_is_cut_off_until_it_is_approved(tmp_path: Path) -> None:
+    with LiveColony(tmp_path) as lab:
+        device = Device(lab)
+        running = device.start()
+        saying(running, "ready for 1 processes")
+        owner(lab, "executor", "reject", "--name", "pi")
+        saying(running, "the connection to")
+        saying(running, "refused the connection")
+        owner(lab, "executor", "approve", "--name", "pi")
+        with lab.client() as client:
+            assert client.submit("echo", "hello", executortype="cli").wait(60)
+        stopped(running)
+
+
 def test_a_revoked_executor_is_cut_off_and_its_work_goes_to_another(tmp_path: Path) -> None:
     with LiveColony(tmp_path) as lab:
         device = Device(lab)

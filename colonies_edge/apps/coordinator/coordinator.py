@@ -34,8 +34,8 @@ BATCH_MAX = 256
 STATUS_EVERY_S = 60.0  # how old the time in the retained status may be; a device without a clock starts from it
 # After these an identity may be known no more.
 ENDS_A_ROLE = frozenset({
-    "addexecutormsg", "removeexecutormsg", "deleteexecutormsg", "changeexecutoridmsg", "enrolmsg", "removeusermsg",
-    "changeuseridmsg", "removecolonymsg", "changecolonyidmsg", "changeserveridmsg",
+    "addexecutormsg", "rejectexecutormsg", "removeexecutormsg", "deleteexecutormsg", "changeexecutoridmsg",
+    "enrolmsg", "removeusermsg", "changeuseridmsg", "removecolonymsg", "changecolonyidmsg", "changeserveridmsg",
 })  # fmt: skip
 IDLE_S = 3600.0  # how long to wait when there is no deadline at all
 

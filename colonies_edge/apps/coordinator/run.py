@@ -195,7 +195,7 @@ async def _embedded(
 
     checker = PasswordChecker(
         serverid=signer.identity,
-        knows=coordinator.engine.knows,
+        knows=coordinator.engine.tables.has_place,
         now_ms=coordinator.now_ms,
         enrols=enrolling(coordinator),
     )

@@ -111,9 +111,9 @@ def cut_off(broker: EmbeddedBroker, coordinator: Coordinator) -> Callable[[str],
     """What is done when somebody may have lost his role: out with him. Who said it himself hears the answer first."""
 
     def strangers(caller: str) -> None:
-        knows = coordinator.engine.knows
-        broker.disconnect_strangers(lambda identity: identity == caller or knows(identity))
-        if not knows(caller):
-            asyncio.get_running_loop().call_later(GOODBYE_S, broker.disconnect_strangers, knows)
+        has_place = coordinator.engine.tables.has_place
+        broker.disconnect_strangers(lambda identity: identity == caller or has_place(identity))
+        if not has_place(caller):
+            asyncio.get_running_loop().call_later(GOODBYE_S, broker.disconnect_strangers, has_place)
 
     return strangers

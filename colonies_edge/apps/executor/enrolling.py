@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import os
 import platform
@@ -140,14 +139,16 @@ async def approved(device: Device, say: Callable[[str], None]) -> None:
     """Return when the owner has approved. Raises Forbidden when he rejected."""
     pause_s = LOOK_FIRST_S
     while True:
-        with contextlib.suppress(NoConnection):
+        try:
+            # A new connection for each look: only at the door does it hear that it is not wanted any more.
             async with AsyncClient(device.endpoint, device.signer, device.token.colonyname) as client:
-                while True:
-                    if await _is_approved(client, device):
-                        return
-                    say(f"Waiting for the owner to run: colonies-edge executor approve --name {device.name}")
-                    await asyncio.sleep(pause_s)
-                    pause_s = min(2 * pause_s, LOOK_MAX_S)
+                if await _is_approved(client, device):
+                    return
+            say(f"Waiting for the owner to run: colonies-edge executor approve --name {device.name}")
+        except (NotAdmitted, Forbidden) as error:  # it was let in before
+            raise Forbidden(_not_wanted(device)) from error
+        except NoConnection:
+            pass  # it comes back
         await asyncio.sleep(pause_s)
         pause_s = min(2 * pause_s, LOOK_MAX_S)
 
@@ -156,8 +157,12 @@ async def _is_approved(client: AsyncClient, device: Device) -> bool:
     rows = await client.get_executors()
     row = next((row for row in rows if row.executorid == device.signer.identity), None)
     if row is None or row.state in (ExecutorState.REJECTED, ExecutorState.UNREGISTERED):
-        raise Forbidden(f"the colony's owner does not want executor {device.name}")
+        raise Forbidden(_not_wanted(device))
     return row.state == ExecutorState.APPROVED
+
+
+def _not_wanted(device: Device) -> str:
+    return f"the colony's owner does not want executor {device.name}"
 
 
 def _with(config: Config, values: dict[str, str]) -> Config:
