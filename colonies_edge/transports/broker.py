@@ -12,6 +12,7 @@ from colonies_edge.transports.broker_connection import Confinement
 from colonies_edge.transports.broker_core import Core, Listen
 from colonies_edge.transports.broker_gate import Gate
 from colonies_edge.transports.door import Door
+from colonies_edge.transports.inflow import Inflow
 from colonies_edge.transports.loopback import LoopbackBus, LoopbackLink
 from colonies_edge.transports.router import Router
 
@@ -50,6 +51,7 @@ class EmbeddedBroker:
             confinement=self._confinement,
             gate=self._gate,
             door=self._door,
+            inflow=Inflow(lambda: self._inside.room),
             payload_bytes_max=self._payload_bytes_max,
         )
         try:

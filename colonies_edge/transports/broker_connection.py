@@ -14,6 +14,7 @@ from colonies_edge.protocol.limits import ENROL_BYTES_MAX, SUBSCRIPTIONS_PER_CON
 from colonies_edge.transports import mqtt_packets as packets
 from colonies_edge.transports.admission import Access, Admission
 from colonies_edge.transports.broker_statuses import Statuses
+from colonies_edge.transports.inflow import Inflow
 from colonies_edge.transports.mailbox import Mailbox
 from colonies_edge.transports.router import Message, Router, valid_filter
 
@@ -64,6 +65,7 @@ class Connection:
         *,
         router: Router,
         statuses: Statuses,
+        inflow: Inflow,
         mailbox: Mailbox,
         confinement: Confinement,
         payload_bytes_max: int,
@@ -77,6 +79,9 @@ class Connection:
         self._transport = writer.transport
         self._router = router
         self._statuses = statuses
+        self._inflow = inflow
+        self._room = 0  # messages that may be published in this turn
+        self._held_up = False
         self._confinement = confinement
         if client.admission.access is Access.ENROLLING:
             payload_bytes_max = min(payload_bytes_max, ENROL_BYTES_MAX)
@@ -108,8 +113,7 @@ class Connection:
                 data = await self._reader.read(_READ_BYTES)
                 if not data:
                     break
-                self._last_read_s = self._loop.time()
-                rest = self._consume(rest + data if rest else data)
+                rest = await self._take(rest + data if rest else data)
                 if self._transport.get_write_buffer_size() > _UNREAD_BYTES_MAX:
                     await self._writer.drain()
         except packets.ProtocolViolation as violation:
@@ -174,8 +178,19 @@ class Connection:
 
     # -- in
 
+    async def _take(self, data: bytes) -> bytes:
+        """Answer every whole packet, as fast as the coordinator takes them; what is left begins the next reading."""
+        self._last_read_s = self._loop.time()
+        self._room = self._inflow.room
+        rest = self._consume(data)
+        while self._held_up and not self.ended:
+            self._room = await self._inflow.turn()
+            self._last_read_s = self._loop.time()
+            rest = self._consume(rest)
+        return rest
+
     def _consume(self, data: bytes) -> bytes:
-        """Answer every whole packet; what is left begins the next reading."""
+        self._held_up = False
         at = 0
         while at < len(data) and not self.ended:
             frame = packets.frame_at(data, at)
@@ -186,6 +201,9 @@ class Connection:
                 limit = self._packet_bytes_max
                 raise packets.ProtocolViolation(f"a packet of {end - begin} bytes, the limit is {limit}")
             if end > len(data):
+                break
+            if data[at] >> 4 == packets.PUBLISH and not self._room:
+                self._held_up = True
                 break
             answer = self._answers.get(data[at] >> 4)
             if answer is None:
@@ -202,7 +220,9 @@ class Connection:
             return
         # What is not allowed is acknowledged and goes nowhere: MQTT 3.1.1 has no way to say no.
         if self._allowed(topic):
-            message = Message(topic, payload, min(qos, 1), bool(flags & 1))
+            self._room -= 1
+            # Inside all have quality 1: nothing else has a window, which is what bounds those that wait.
+            message = Message(topic, payload, 1, bool(flags & 1))
             self._statuses.publish(self.client.admission.identity, message)
         if qos == 1:
             self._write(packets.answer(packets.PUBACK, mid))

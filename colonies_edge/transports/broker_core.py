@@ -30,6 +30,7 @@ from colonies_edge.transports.broker_gate import Gate
 from colonies_edge.transports.broker_statuses import Statuses
 from colonies_edge.transports.certificate_files import CertificateFiles
 from colonies_edge.transports.door import PER_TURN, Door
+from colonies_edge.transports.inflow import Inflow
 from colonies_edge.transports.mailbox import Mailbox
 from colonies_edge.transports.router import Message, Router
 
@@ -76,6 +77,7 @@ class Core(Broker):
         confinement: Confinement,
         gate: Gate,
         door: Door,
+        inflow: Inflow,
         payload_bytes_max: int,
     ) -> None:
         super().__init__(BrokerConfig(listeners={"default": ListenerConfig(bind=None)}, plugins={}))
@@ -85,6 +87,7 @@ class Core(Broker):
         self._confinement = confinement
         self._gate = gate
         self._door = door
+        self._inflow = inflow
         self._payload_bytes_max = payload_bytes_max
         self._connections: set[Connection] = set()
         self._clients: dict[str, Connection] = {}  # by client id, but for those who only look at the status
@@ -256,6 +259,7 @@ class Core(Broker):
             writer,
             router=self._router,
             statuses=self._statuses,
+            inflow=self._inflow,
             mailbox=mailbox,
             confinement=self._confinement,
             payload_bytes_max=self._payload_bytes_max,

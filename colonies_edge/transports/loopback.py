@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 
 from colonies_edge.protocol.errors import NoConnection
-from colonies_edge.protocol.limits import MESSAGE_BYTES_MAX
+from colonies_edge.protocol.limits import INFLOW_MAX, MESSAGE_BYTES_MAX
 from colonies_edge.transports.link_base import LinkBase
 from colonies_edge.transports.mailbox import Mailbox
 from colonies_edge.transports.ports import (
@@ -47,6 +47,11 @@ class LoopbackBus:
         self, client_id: str = "", *, clean: bool = True, payload_bytes_max: int = MESSAGE_BYTES_MAX
     ) -> LoopbackLink:
         return LoopbackLink(self, client_id or self._names(), clean=clean, payload_bytes_max=payload_bytes_max)
+
+    @property
+    def room(self) -> int:
+        """How many messages may come before one of the links is behind."""
+        return min((link.room for link in self._links.values()), default=INFLOW_MAX)
 
     def stop(self) -> None:
         """The broker dies: every connection is lost, and with it sessions and retained messages."""
@@ -125,6 +130,11 @@ class LoopbackLink(LinkBase):
         self.mailbox: Mailbox | None = None
         self._bus = bus
         self._pending: deque[Message] = deque()
+
+    @property
+    def room(self) -> int:
+        """How many more messages it takes before it is behind."""
+        return self.mailbox.room if self.mailbox is not None else INFLOW_MAX
 
     async def open(self) -> None:
         self._raise_if_ended()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from colonies_edge.protocol.limits import OFFLINE_QUEUE_MAX
+from colonies_edge.protocol.limits import INFLOW_MAX, OFFLINE_QUEUE_MAX
 from colonies_edge.transports.router import Message
 
 # Unacknowledged messages per connection. The coordinator acknowledges in batches, after its disk: the window must hold
@@ -89,6 +89,11 @@ class Mailbox:
     @property
     def attached(self) -> bool:
         return self._send is not None
+
+    @property
+    def room(self) -> int:
+        """How many more messages it takes before it is behind; never for long below zero, if those who publish ask."""
+        return INFLOW_MAX - self.waiting if self._bytes < WINDOW_BYTES_MAX else 0
 
     @property
     def waiting(self) -> int:
