@@ -22,7 +22,7 @@ class Inflow:
     def __init__(self, room: Callable[[], int]) -> None:
         self._room = room
         self._line: deque[asyncio.Future[int]] = deque()
-        self._timer: asyncio.TimerHandle | None = None
+        self._next: asyncio.Handle | None = None
 
     @property
     def room(self) -> int:
@@ -30,19 +30,23 @@ class Inflow:
         return 0 if self._line else max(0, self._room())
 
     async def turn(self) -> int:
-        """How many messages may come, when it is one's turn."""
+        """How many messages may come, when it is one's turn; what is done with it is done before the next wait."""
         loop = asyncio.get_running_loop()
         mine: asyncio.Future[int] = loop.create_future()
         self._line.append(mine)
-        if self._timer is None:
-            self._timer = loop.call_later(LOOK_S, self._look)
+        if self._next is None:
+            self._next = loop.call_later(LOOK_S, self._look)
         return await mine
 
     def _look(self) -> None:
+        """One at a time: only when he has published is it known how much room is left."""
+        loop = asyncio.get_running_loop()
+        while self._line and self._line[0].done():  # its connection has ended
+            self._line.popleft()
+        self._next = None
         room = self._room()
-        while self._line and room > 0:
-            first = self._line.popleft()
-            if not first.done():  # else its connection has ended
-                first.set_result(min(PER_TURN, room))
-                room -= PER_TURN
-        self._timer = asyncio.get_running_loop().call_later(LOOK_S, self._look) if self._line else None
+        if self._line and room > 0:
+            self._line.popleft().set_result(min(PER_TURN, room))
+            self._next = loop.call_soon(self._look)  # after him
+        elif self._line:
+            self._next = loop.call_later(LOOK_S, self._look)

@@ -68,6 +68,25 @@ def test_others_come_in_between_however_many_connections_somebody_floods_with() 
     live(scene)
 
 
+def test_large_messages_of_many_wait_outside_too() -> None:
+    async def scene(house: House) -> None:
+        inside = await coordinator(house)
+        links = [await house.opened(ANN, f"a{number}") for number in range(CONNECTIONS_PER_IDENTITY_MAX)]
+        for number in range(8):
+            for link in links:
+                link.publish(topic(ANN, REQUEST, link.conn), b"%d " % number + bytes(200_000))
+        seen: dict[str, list[int]] = {}
+        for _ in range(8 * len(links)):
+            delivery = await inside.deliveries.get()
+            seen.setdefault(delivery.topic, []).append(int(delivery.payload.split(b" ")[0]))
+            await asyncio.sleep(0.001)  # it is busy, and the others are many
+            delivery.ack()
+        assert list(seen.values()) == [list(range(8))] * len(links), "nothing was dropped"
+        assert inside.mailbox is not None and inside.mailbox.dropped == 0
+
+    live(scene)
+
+
 def test_who_leaves_while_standing_in_line_holds_nobody_up() -> None:
     async def scene(house: House) -> None:
         inside = await coordinator(house)
