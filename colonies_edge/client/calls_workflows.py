@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from colonies_edge.client.calls_base import Calls
@@ -27,12 +27,16 @@ from colonies_edge.protocol.model import ANY_STATE, FunctionSpec, Process, Proce
 class WorkflowCalls(Calls):
     """Workflows as a whole. `client.workflow` writes them and waits for them."""
 
-    async def submit_workflow_spec(self, spec: AnyWorkflow, *, msgid: str = "") -> ProcessGraph:
+    async def submit_workflow_spec(
+        self, spec: AnyWorkflow, *, inputs: Sequence[Any] = (), msgid: str = ""
+    ) -> ProcessGraph:
         """A whole workflow: the object of the wire, JSON of it, or only its function specs. `processids` in the answer
-        are in the order of the function specs."""
+        are in the order of the function specs. Every root gets `inputs`: only this kind of coordinator takes them."""
         # Without what is as by default: a thousand nodes fit into one message then, instead of four hundred.
         whole = pack(workflow_spec(spec, self.colonyname))
         message = {"msgtype": SubmitWorkflowSpec.msgtype, "spec": whole}
+        if inputs:
+            message["in"] = list(inputs)
         return decode(ProcessGraph, await self.call(message, msgid=msgid))
 
     async def get_process_graph(self, processgraphid: str) -> ProcessGraph:

@@ -8,6 +8,7 @@ from typing import Any
 from colonies_edge.engine import lifecycle, workflows_views
 from colonies_edge.engine.ended import ended_after
 from colonies_edge.engine.functions import count_success
+from colonies_edge.engine.inputs import bounded
 from colonies_edge.engine.lifecycle import SECOND
 from colonies_edge.engine.membership import initiator_name
 from colonies_edge.engine.rows import ProcessRow, Purge
@@ -15,9 +16,8 @@ from colonies_edge.engine.step import Handler, ProcessView, Step
 from colonies_edge.engine.tallies import FINISHED
 from colonies_edge.engine.views import process_value
 from colonies_edge.engine.waiting import rank
-from colonies_edge.protocol.codec import dump_json
 from colonies_edge.protocol.errors import BadRequest, Conflict, Forbidden
-from colonies_edge.protocol.limits import COUNT_MAX, INPUT_BYTES_MAX
+from colonies_edge.protocol.limits import COUNT_MAX
 from colonies_edge.protocol.messages import (
     CancelProcess,
     CloseFailed,
@@ -43,15 +43,9 @@ def submit(step: Step, message: SubmitFuncSpec) -> ProcessView:
     if known is None:
         assert message.spec is not None  # access control refused it
         row = new_process(step, processid, normalised(message.spec))
-        step.draft.put("processes", processid, replace(row, in_=_bounded(message.in_)) if message.in_ else row)
+        row = replace(row, in_=bounded(message.in_, message.failure)) if message.in_ else row
+        step.draft.put("processes", processid, row)
     return ProcessView(processid)
-
-
-def _bounded(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
-    size = len(dump_json(list(inputs)).encode("utf-8", "replace"))
-    if size > INPUT_BYTES_MAX:
-        raise BadRequest(f"Failed to submit process, its inputs have {size} bytes, the limit is {INPUT_BYTES_MAX}")
-    return inputs
 
 
 def new_process(step: Step, processid: str, spec: FunctionSpec) -> ProcessRow:

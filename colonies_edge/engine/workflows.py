@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from colonies_edge.engine import lifecycle, workflows_children, workflows_views, workflows_watching
+from colonies_edge.engine.inputs import bounded
 from colonies_edge.engine.membership import initiator_name
 from colonies_edge.engine.rows import Purge
 from colonies_edge.engine.step import GraphView, Handler, Step
@@ -27,7 +28,11 @@ def submit(step: Step, message: SubmitWorkflowSpec) -> GraphView:
     """A new workflow; as with a process, the same call sent again makes no second one."""
     assert message.spec is not None  # access control refused it
     name = initiator_name(step.tables, step.colony, step.caller)
-    return GraphView(submit_graph(step, message.spec, initiatorid=step.caller, initiatorname=name, seed=""))
+    roots = sum(1 for node in message.spec.functionspecs if not node.conditions.dependencies)
+    inputs = bounded(message.in_, message.mismatch, processes=roots)
+    return GraphView(
+        submit_graph(step, message.spec, initiatorid=step.caller, initiatorname=name, seed="", root_in=inputs)
+    )
 
 
 def cancel_graph(step: Step, message: CancelProcessGraph) -> dict[str, Any]:

@@ -28,6 +28,7 @@ SEARCH_DAYS_MAX = 30  # upstream's limit for how far back a search goes
 PRIORITY_MAX = 50_000  # upstream's; 50,000 days of head start still fit the 64 bits of prioritytime
 GRAPH_NODES_MAX = 20_000  # processes of one workflow: showing, cancelling or archiving it walks over all in one step
 INPUT_BYTES_MAX = 262_144  # outputs of all parents together: with spec and output they must fit REPLY_BYTES_MAX
+ROOT_INPUTS_BYTES_MAX = 1_048_576  # of all roots of a workflow together: each is a row, and all leave in one record
 DRAWING_BYTES_MAX = 700_000  # of nodes and edges of a workflow, about; the reply is base64 inside of REPLY_BYTES_MAX
 NAME_CHARS_MAX = 256  # names of executors, users, functions: shown in tables, stored in every row
 

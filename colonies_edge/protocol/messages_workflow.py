@@ -1,7 +1,7 @@
 """Messages about workflows, which the wire calls process graphs (`protocol-core.md` 5); `messages.py` is the door."""
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from colonies_edge.protocol.messages_base import Stamp
 from colonies_edge.protocol.model import OMIT, FunctionSpec, WorkflowSpec
@@ -9,12 +9,13 @@ from colonies_edge.protocol.model import OMIT, FunctionSpec, WorkflowSpec
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmitWorkflowSpec(Stamp):
-    """Run these, each when those that it depends on succeeded."""
+    """Run these, each when those that it depends on succeeded. `in` is what every root gets as its input."""
 
     msgtype: ClassVar[str] = "submitworkflowspecmsg"
     failure: ClassVar[str] = "Failed to submit workkflow"  # upstream's spelling
     mismatch: ClassVar[str] = "Failed to submit workflow"
     spec: WorkflowSpec | None = None
+    in_: tuple[Any, ...] = field(default=(), metadata=OMIT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

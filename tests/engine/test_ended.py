@@ -9,6 +9,7 @@ from colonies_edge.protocol.limits import INPUT_BYTES_MAX
 from colonies_edge.protocol.model import Process, State
 from tests.engine.calls import Calls, lab
 from tests.support.engine_bench import LAB, spec
+from tests.support.workflows import workflow
 
 
 def finished(calls: Calls, count: int) -> list[str]:
@@ -120,3 +121,22 @@ def test_inputs_are_bounded() -> None:
     calls = lab()
     status, text = calls.refused("ann", "submitfuncspecmsg", spec=spec(), **{"in": ["x" * INPUT_BYTES_MAX]})
     assert (status, str(INPUT_BYTES_MAX) in text) == (400, True)
+
+
+def test_inputs_that_come_with_a_workflow_reach_its_roots_and_nobody_else() -> None:
+    calls = lab()
+    graph = calls.do(
+        "ann", "submitworkflowspecmsg", spec=workflow({"a": [], "b": ["a"], "c": []}), **{"in": [1, {"a": None}]}
+    )
+    shown = [calls.do("ann", "getprocessmsg", processid=key)["in"] for key in graph["processids"]]
+    assert shown == [[1, {"a": None}], [], [1, {"a": None}]]
+    assert calls.do("worker", "assignprocessmsg", colonyname=LAB, timeout=-1)["in"] == [1, {"a": None}]
+
+
+@pytest.mark.parametrize(("roots", "size", "limit"), [(1, INPUT_BYTES_MAX, INPUT_BYTES_MAX), (9, 120_000, 1_048_576)])
+def test_inputs_of_a_workflow_are_bounded_at_each_root_and_at_all_together(roots: int, size: int, limit: int) -> None:
+    calls = lab()
+    nodes: dict[str, list[str]] = {f"n{number}": [] for number in range(roots)}
+    status, text = calls.refused("ann", "submitworkflowspecmsg", spec=workflow(nodes), **{"in": ["x" * size]})
+    assert (status, str(limit) in text) == (400, True)
+    assert calls.do("ann", "getprocessesmsg", colonyname=LAB, count=10, state=0) in ([], None)

@@ -122,6 +122,19 @@ def test_one_process_above_is_a_workflow_below(pair: Pair) -> None:
     assert pair.device.ran == [5, 100]
 
 
+def test_a_node_with_inputs_above_is_a_workflow_below_whose_roots_get_them(pair: Pair) -> None:
+    nodes = [{"nodename": "judge", "funcname": "add_up", "conditions": {"executortype": "device"}}]
+    template = workflow_spec(nodes, "").functionspecs
+    with pair.bridge(down=(Down(cloud="survey", workflow=template),)), pair.cloud.client() as cloud:
+        workflow = cloud.workflow()
+        workflow.node("first", "double", 1, executortype="gpu")
+        workflow.node("second", "add_up", 10, executortype="survey", after="first", label="mine")
+        assert workflow.submit().wait(PATIENCE_S).outputs() == {"first": 2, "second": 12}
+    with pair.edge.client() as edge:
+        below = edge.run(edge.asynchronous.get_processes(State.SUCCESS))
+    assert (below[0].in_, below[0].spec.env["COLONIES_LABEL"]) == ((2,), "mine")
+
+
 def test_a_workflow_below_that_fails_says_which_node(pair: Pair) -> None:
     nodes = [{"nodename": "read", "funcname": "fail", "args": ["x"], "conditions": {"executortype": "device"}}]
     template = workflow_spec(nodes, "").functionspecs

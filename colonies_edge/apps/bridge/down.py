@@ -170,7 +170,7 @@ class DownDesk:
         try:
             if self._whole:
                 workflow = from_template(self._rule.workflow, item.work, origin, colonyname=colonyname, now_ns=now_ns)
-                graph = await client.submit_workflow_spec(workflow, msgid=origin.msgid)
+                graph = await client.submit_workflow_spec(workflow, inputs=inputs_of(item.work), msgid=origin.msgid)
                 return Event.PLACED, {"target": graph.processids[0], "graph": graph.processgraphid}
             spec = spec_for(
                 item.work,

@@ -104,7 +104,7 @@ def from_template(
                 node,
                 args=given.args if root else node.args,
                 kwargs={**node.kwargs, **given.kwargs} if root else node.kwargs,
-                env=env_of(replace(node, env={**node.env, **given.env}), origin),
+                env=env_of(replace(node, env={**node.env, **given.env}, label=given.label or node.label), origin),
                 label=origin.label,
                 priority=given.priority,
                 maxexectime=_shorter(limit, node.maxexectime),
