@@ -53,7 +53,7 @@ def desk_of(kind: Kind) -> Any:
 def brought_from(side: str, kind: Kind, number: int) -> Item:
     origin = Origin(side=side, site=SITE[side], processid="a" * 64, round="1")
     spec = FunctionSpec(funcname="work", env={ORIGIN: origin.label})
-    work = {"spec": encode(spec), "deadline": 0}
+    work = {"spec": encode(spec)}
     return Item(key="k", kind=kind, rule="gpu", source="b" * 64, stage=Stage.SENDING, round=number, work=work)
 
 

@@ -11,7 +11,10 @@ import pytest
 
 from colonies_edge.apps.bridge.items import Kind, Stage
 from colonies_edge.apps.bridge.settings import Down, Up
+from colonies_edge.apps.executor.runtime import Runtime
 from colonies_edge.client.handles import ProcessHandle
+from colonies_edge.engine.ports import Settings
+from colonies_edge.protocol.model import State
 from tests.support.bridged import BridgeThread, Work, bridged, two_colonies
 from tests.support.http_colony import HttpColony
 from tests.support.live_colony import LiveColony, working
@@ -108,6 +111,26 @@ def test_work_that_the_cloud_gives_once_more_is_delivered_and_not_done_again(pai
         pair.proxy.up()
         assert process.wait(PATIENCE_S).output == 1
     assert pair.device.ran == [1]
+
+
+def test_an_executor_at_the_edge_is_lost_and_what_the_cloud_gave_is_done_by_a_retry(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def says_nothing(runtime: Runtime) -> None: ...
+
+    monkeypatch.setattr(Runtime, "_beat", says_nothing)
+    with LiveColony(tmp_path / "edge", settings=Settings(lease_s=2)) as edge, HttpColony(tmp_path / "cloud") as cloud:
+        device = Work(edge, "device")
+        with (
+            working(device.executor),
+            bridged(tmp_path, edge, cloud, cloud_url=cloud.http, down=RULES["down"]),
+            cloud.client() as above,
+            edge.client() as below,
+        ):
+            process = above.submit("hold_once", 1, executortype="device", maxretries=5)
+            assert process.wait(PATIENCE_S).output == 1
+            (done,) = below.run(below.asynchronous.get_processes(State.SUCCESS))
+            assert (process.refresh().model.retries, done.retries) == (0, 1)
 
 
 def test_a_connection_that_is_repeated_changes_nothing(pair: Pair) -> None:

@@ -29,7 +29,6 @@ from colonies_edge.protocol.errors import (
 )
 from colonies_edge.protocol.messages import SubscribeProcess
 from colonies_edge.protocol.model import FunctionSpec, Process, State
-from colonies_edge.transports.system import SystemClock
 
 _log = logging.getLogger(__name__)
 
@@ -166,20 +165,12 @@ class DownDesk:
         if turned_back(decode(FunctionSpec, item.work["spec"]).env, self._edge.site):
             circle = "it came from this edge: two rules of bridges form a circle"
             return Event.ENDED, {"verdict": Verdict(ok=False, errors=(circle,))}
-        now_ns, colonyname = SystemClock().wall_ns(), client.colonyname
         try:
             if self._whole:
-                workflow = from_template(self._rule.workflow, item.work, origin, colonyname=colonyname, now_ns=now_ns)
+                workflow = from_template(self._rule.workflow, item.work, origin, colonyname=client.colonyname)
                 graph = await client.submit_workflow_spec(workflow, inputs=inputs_of(item.work), msgid=origin.msgid)
                 return Event.PLACED, {"target": graph.processids[0], "graph": graph.processgraphid}
-            spec = spec_for(
-                item.work,
-                origin,
-                colonyname=colonyname,
-                executortype=self._rule.edge,
-                maxretries=0,
-                now_ns=now_ns,
-            )
+            spec = spec_for(item.work, origin, colonyname=client.colonyname, executortype=self._rule.edge)
             process = await client.submit_func_spec(spec, inputs=inputs_of(item.work), msgid=origin.msgid)
             self._target.placed(process)
             return Event.PLACED, {"target": process.processid}

@@ -11,7 +11,6 @@ from colonies_edge.apps.bridge.origins import LABEL, ORIGIN, Origin, chain_of, p
 from colonies_edge.protocol.codec import decode, encode
 from colonies_edge.protocol.model import Conditions, FunctionSpec, Process, State, WorkflowSpec
 
-SECOND_NS = 1_000_000_000
 LATER_S = 2  # a Go server looks for deadlines once a second, and its verdict has to come here
 INPUT_NODE = "input"
 WORK_NODE = "work"
@@ -19,7 +18,7 @@ WORK_NODE = "work"
 
 def work_of(process: Process) -> dict[str, Any]:
     """What an item keeps of its source: enough to submit it at any time later."""
-    work: dict[str, Any] = {"spec": encode(process.spec), "deadline": process.execdeadline}
+    work: dict[str, Any] = {"spec": encode(process.spec)}
     if process.in_:
         work["in"] = list(process.in_)
     return work
@@ -29,22 +28,21 @@ def inputs_of(work: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(work.get("in") or ())
 
 
-def remaining_s(work: Mapping[str, Any], now_ns: int) -> int:
-    """Of `maxexectime` at the source, and a little more; -1 without a limit.
+def limit_s(spec: FunctionSpec) -> int:
+    """How long it may run at the target: as long as at the source, and a little more; -1 without a limit.
 
-    The source's own deadline comes first: it knows of retries, and has what runs here cancelled. This one is for when
-    the line is down, or when what hangs was adopted.
+    The source's own deadline comes first: it counts from when we were given the work, knows of retries, and has what
+    runs here cancelled. This one is for when the line is down, or when what hangs was adopted. Counted from when it
+    begins at the target, as retries there need the whole of it; and no point in time, as clocks differ and step.
     """
-    deadline = work.get("deadline") or 0
-    return max(1, -(-(deadline - now_ns) // SECOND_NS)) + LATER_S if deadline > 0 else -1
+    return spec.maxexectime + LATER_S if spec.maxexectime > 0 else -1
 
 
-def spec_for(
-    work: Mapping[str, Any], origin: Origin, *, colonyname: str, executortype: str, maxretries: int, now_ns: int
-) -> FunctionSpec:
+def spec_for(work: Mapping[str, Any], origin: Origin, *, colonyname: str, executortype: str) -> FunctionSpec:
     """The same function with its arguments, for another executor type in another colony.
 
-    Names of executors and places of the source mean nothing at the target. Time to wait is the source's to count.
+    Names of executors and places of the source mean nothing at the target. Time to wait is the source's to count. An
+    executor that dies at the target costs a retry there, and is none at the source.
     """
     spec = decode(FunctionSpec, work["spec"])
     return replace(
@@ -53,8 +51,7 @@ def spec_for(
         label=origin.label,
         env=env_of(spec, origin),
         maxwaittime=-1,
-        maxexectime=remaining_s(work, now_ns),
-        maxretries=maxretries,
+        maxexectime=limit_s(spec),
         channels=(),
         conditions=replace(
             spec.conditions,
@@ -91,11 +88,10 @@ def with_inputs(spec: FunctionSpec, origin: Origin, *, ownname: str, owntype: st
 
 
 def from_template(
-    template: Sequence[FunctionSpec], work: Mapping[str, Any], origin: Origin, *, colonyname: str, now_ns: int
+    template: Sequence[FunctionSpec], work: Mapping[str, Any], origin: Origin, *, colonyname: str
 ) -> WorkflowSpec:
     """A workflow of the rule, whose roots get the arguments. Every node carries the origin."""
     given = decode(FunctionSpec, work["spec"])
-    limit = remaining_s(work, now_ns)
     nodes = []
     for node in template:
         root = not node.conditions.dependencies
@@ -107,7 +103,7 @@ def from_template(
                 env=env_of(replace(node, env={**node.env, **given.env}, label=given.label or node.label), origin),
                 label=origin.label,
                 priority=given.priority,
-                maxexectime=_shorter(limit, node.maxexectime),
+                maxexectime=_shorter(limit_s(given), node.maxexectime),
                 conditions=replace(node.conditions, colonyname=colonyname),
             )
         )

@@ -30,7 +30,6 @@ from colonies_edge.protocol.errors import (
 from colonies_edge.protocol.messages import CloseFailed, CloseSuccessful, Message
 from colonies_edge.protocol.model import FunctionSpec, State
 from colonies_edge.protocol.replies import Assignment
-from colonies_edge.transports.system import SystemClock
 
 _log = logging.getLogger(__name__)
 
@@ -147,14 +146,7 @@ class UpDesk:
         if why_not:
             return Event.ENDED, {"verdict": Verdict(ok=False, errors=(why_not,))}
         client, origin = await self._own.member.ready(), self._origin(item)
-        spec = spec_for(
-            item.work,
-            origin,
-            colonyname=client.colonyname,
-            executortype=self._rule.cloud,
-            maxretries=given.maxretries,
-            now_ns=SystemClock().wall_ns(),
-        )
+        spec = spec_for(item.work, origin, colonyname=client.colonyname, executortype=self._rule.cloud)
         try:
             if inputs_of(item.work):
                 member = self._own.member
