@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 
-from colonies_edge.apps.bridge.items import Kind, Stage
+from colonies_edge.apps.bridge.items import Kind, Stage, Verdict
+from colonies_edge.apps.bridge.own import OwnDesk
 from colonies_edge.apps.bridge.settings import Down, Up
+from colonies_edge.apps.bridge.side import BridgeClient
 from colonies_edge.apps.executor.runtime import Runtime
 from colonies_edge.client.handles import ProcessHandle
 from colonies_edge.engine.ports import Settings
+from colonies_edge.protocol.errors import NoConnection, Unavailable
 from colonies_edge.protocol.model import State
 from tests.support.bridged import BridgeThread, Work, bridged, two_colonies
 from tests.support.http_colony import HttpColony
@@ -111,6 +114,26 @@ def test_work_that_the_cloud_gives_once_more_is_delivered_and_not_done_again(pai
         pair.proxy.up()
         assert process.wait(PATIENCE_S).output == 1
     assert pair.device.ran == [1]
+
+
+@pytest.mark.parametrize("failure", [NoConnection("no answer"), Unavailable()])
+def test_the_inputs_of_a_node_get_through_though_a_call_fails_on_the_way(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    failures, close = [failure], OwnDesk._close
+
+    async def fails_once(desk: OwnDesk, client: BridgeClient, processid: str, verdict: Verdict) -> None:
+        if failures:
+            raise failures.pop()
+        await close(desk, client, processid, verdict)
+
+    monkeypatch.setattr(OwnDesk, "_close", fails_once)
+    with pair.bridge(), pair.edge.client() as edge:
+        workflow = edge.workflow()
+        workflow.node("first", "double", 1, executortype="device")
+        workflow.node("second", "add_up", 10, executortype="gpu", after="first")
+        assert workflow.submit().wait(PATIENCE_S).outputs() == {"first": 2, "second": 12}
+    assert failures == []
 
 
 def test_an_executor_at_the_edge_is_lost_and_what_the_cloud_gave_is_done_by_a_retry(

@@ -14,7 +14,7 @@ from colonies_edge.apps.bridge.polls import Polls
 from colonies_edge.apps.bridge.settings import CLOUD, Down
 from colonies_edge.apps.bridge.side import BridgeClient, Member, Side
 from colonies_edge.apps.bridge.specs import from_template, inputs_of, spec_for, work_of
-from colonies_edge.apps.bridge.target import Target, source_state
+from colonies_edge.apps.bridge.target import Target, close_as, state_of
 from colonies_edge.client.tasks import end_tasks
 from colonies_edge.client.watching import ENDS
 from colonies_edge.protocol.codec import decode
@@ -122,7 +122,7 @@ class DownDesk:
 
     async def _check(self, client: BridgeClient, item: Item) -> None:
         """An item that the cloud does not name among what runs here. One that waits there again may come back to us."""
-        process = await source_state(client, item.source)
+        process = await state_of(client, item.source)
         elsewhere = process is not None and process.state is State.RUNNING and not self._has(process)
         if process is None or process.state in ENDS or elsewhere:
             self._carrier.tell(item.key, Event.WITHDRAWN)
@@ -194,16 +194,10 @@ class DownDesk:
     async def _close(self, client: BridgeClient, item: Item) -> Happened:
         assert item.verdict is not None
         try:
-            if item.verdict.ok:
-                await client.close_successful(item.source, item.verdict.out)
-            else:
-                await client.close_failed(item.source, item.verdict.errors)
-            return Event.CLOSED, {}
-        except TooLarge as error:
-            await client.close_failed(item.source, (f"the output does not fit through the line: {error}",))
+            await close_as(client, item.source, item.verdict)
             return Event.CLOSED, {}
         except (BadRequest, Forbidden, NotFound, Internal):
-            process = await source_state(client, item.source)  # raises Forbidden when we are no member any more
+            process = await state_of(client, item.source)  # raises Forbidden when we are no member any more
             if process is None or process.state in ENDS:
                 return Event.CLOSED, {}
             if process.state is State.RUNNING and self._has(process):
@@ -212,7 +206,7 @@ class DownDesk:
 
     async def linger(self, item: Item) -> Happened:
         while True:
-            process = await source_state(await self._member.ready(), item.source)
+            process = await state_of(await self._member.ready(), item.source)
             if process is None or process.state in ENDS:
                 self._notes.forget(item)
                 return Event.FORGOTTEN, {}

@@ -8,6 +8,7 @@ import logging
 from colonies_edge.apps.bridge.items import Verdict
 from colonies_edge.apps.bridge.polls import Polls
 from colonies_edge.apps.bridge.side import BridgeClient, Member
+from colonies_edge.apps.bridge.target import close_as
 from colonies_edge.client.watching import ENDS
 from colonies_edge.protocol.errors import BadRequest, Forbidden
 from colonies_edge.protocol.model import Process, State
@@ -71,10 +72,7 @@ class OwnDesk:
 
     async def _close(self, client: BridgeClient, processid: str, verdict: Verdict) -> None:
         try:
-            if verdict.ok:
-                await client.close_successful(processid, verdict.out)
-            else:
-                await client.close_failed(processid, verdict.errors)
+            await close_as(client, processid, verdict)
         except (BadRequest, Forbidden):
             process = await client.get_process(processid)
             if process.state not in ENDS:

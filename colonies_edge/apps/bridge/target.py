@@ -10,7 +10,7 @@ from colonies_edge.apps.bridge.items import Event, Item, Verdict
 from colonies_edge.apps.bridge.side import BridgeClient, Member
 from colonies_edge.apps.bridge.specs import verdict_of, verdict_of_graph
 from colonies_edge.client.watching import ENDS
-from colonies_edge.protocol.errors import BadRequest, ColoniesError, Internal, NotFound
+from colonies_edge.protocol.errors import BadRequest, ColoniesError, Internal, NotFound, TooLarge
 from colonies_edge.protocol.limits import BRIDGE_WAITING_MAX
 from colonies_edge.protocol.model import Process, State
 
@@ -125,8 +125,19 @@ async def _cancel(client: BridgeClient, processid: str, graphid: str) -> bool:
     return True
 
 
-async def source_state(client: BridgeClient, processid: str) -> Process | None:
-    """The process at its source; None when it is not known there."""
+async def close_as(client: BridgeClient, processid: str, verdict: Verdict) -> None:
+    """What does not fit into a message fails, and says so: tried again, it would not fit either."""
+    try:
+        if verdict.ok:
+            await client.close_successful(processid, verdict.out)
+        else:
+            await client.close_failed(processid, verdict.errors)
+    except TooLarge as error:
+        await client.close_failed(processid, (f"the output does not fit through the line: {error}",))
+
+
+async def state_of(client: BridgeClient, processid: str) -> Process | None:
+    """The process as it is there now; None when it is not known any more."""
     try:
         return await client.get_process(processid)
     except NotFound:

@@ -12,9 +12,9 @@ from colonies_edge.apps.bridge.notes import Notes
 from colonies_edge.apps.bridge.origins import Origin, call_id, carried, turned_back
 from colonies_edge.apps.bridge.own import OwnDesk
 from colonies_edge.apps.bridge.settings import EDGE, Up
-from colonies_edge.apps.bridge.side import Member, Side
+from colonies_edge.apps.bridge.side import BridgeClient, Member, Side
 from colonies_edge.apps.bridge.specs import inputs_of, spec_for, with_inputs, work_of
-from colonies_edge.apps.bridge.target import Target, source_state
+from colonies_edge.apps.bridge.target import Target, state_of
 from colonies_edge.client.tasks import end_tasks
 from colonies_edge.client.watching import ENDS
 from colonies_edge.protocol.codec import decode
@@ -120,7 +120,7 @@ class UpDesk:
         if item is None:
             return
         try:
-            process = await source_state(await self._member.ready(), processid)
+            process = await state_of(await self._member.ready(), processid)
         except (ColoniesError, NoConnection) as error:
             _log.info("whether process %s is still wanted is not known now: %s", processid, error)
             return
@@ -160,44 +160,38 @@ class UpDesk:
             return Event.ENDED, {"verdict": Verdict(ok=False, errors=(f"the cloud refused it: {error}",))}
 
     async def watch(self, item: Item) -> Happened:
-        helpers = [asyncio.ensure_future(self._notes.follow(item, whole_graph=False))]
         if item.graph:
-            helpers.append(asyncio.ensure_future(self._feed(item)))
+            await self._feed(item)
+        following = asyncio.ensure_future(self._notes.follow(item, whole_graph=False))
         try:
             return Event.ENDED, {"verdict": await self._target.ended(item, whole_graph=False)}
         finally:
-            await end_tasks(helpers)
+            await end_tasks([following])
 
     async def _feed(self, item: Item) -> None:
-        """Run the node that brings the inputs."""
-        client = await self._own.member.ready()
-        work = await client.get_process(item.target)
+        """Run the node that brings the inputs: nothing can happen at the target before it has ended."""
+        work = await state_of(await self._own.member.ready(), item.target)
         verdict = Verdict(ok=True, out=inputs_of(item.work))
-        for parent in work.parents:
+        for parent in work.parents if work is not None else ():
             await self._own.close_as(parent, verdict)
 
     async def close(self, item: Item) -> Happened:
         client = await self._member.ready()
         if item.target:
             await self._notes.finish(item, whole_graph=False)
-        msgid = call_id("close", item.key, str(item.attempt), str(item.round))
         try:
-            await client.call(_closing(item), msgid=msgid)
-            return Event.CLOSED, {}
-        except TooLarge as error:
-            text = f"the output does not fit into a message of the edge: {error}"
-            await client.call(CloseFailed(processid=item.source, errors=(text,), attempt=item.attempt))
+            await _tell_end(client, item)
             return Event.CLOSED, {}
         except (Conflict, BadRequest):
             return Event.REFUSED, {}
         except (NotFound, Internal):
-            if await source_state(client, item.source) is None:
+            if await state_of(client, item.source) is None:
                 return Event.CLOSED, {}
             raise
 
     async def linger(self, item: Item) -> Happened:
         while True:
-            process = await source_state(await self._member.ready(), item.source)
+            process = await state_of(await self._member.ready(), item.source)
             if process is None or process.state in ENDS:
                 self._notes.forget(item)
                 return Event.FORGOTTEN, {}
@@ -215,6 +209,15 @@ class UpDesk:
         del item
         self._member.doubt()
         self._own.member.doubt()
+
+
+async def _tell_end(client: BridgeClient, item: Item) -> None:
+    """What does not fit into a message fails, and says so: tried again, it would not fit either."""
+    try:
+        await client.call(_closing(item), msgid=call_id("close", item.key, str(item.attempt), str(item.round)))
+    except TooLarge as error:
+        text = f"the output does not fit into a message of the edge: {error}"
+        await client.call(CloseFailed(processid=item.source, errors=(text,), attempt=item.attempt))
 
 
 def _closing(item: Item) -> Message:
