@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from colonies_edge.client.paging import pages
 from colonies_edge.protocol.codec import decode
+from colonies_edge.protocol.errors import BadReply, BadRequest
 from colonies_edge.protocol.messages import GetCrons, GetGenerators, GetProcesses, GetProcessGraphs, Message
 
 T = TypeVar("T")
@@ -37,6 +38,14 @@ class Calls:
         Raises NoPages for more than a server without pages can list.
         """
         return await pages(lambda size, after: self.call(replace(message, count=size, after=after)), key, count)
+
+    @staticmethod
+    def made(cls: type[T], value: Any) -> T:
+        """What the coordinator says it has made. Raises BadReply: a BadRequest would say that it has made nothing."""
+        try:
+            return decode(cls, value)
+        except BadRequest as error:
+            raise BadReply(f"what was answered makes no sense: {error}") from error
 
     @staticmethod
     def many(cls: type[T], values: Any) -> list[T]:

@@ -64,7 +64,7 @@ class ProcessCalls(Calls):
     ) -> Process:
         """`inputs` is what parents would have given it: only this kind of coordinator takes them."""
         message = SubmitFuncSpec(spec=complete(spec, self.colonyname), in_=tuple(inputs))
-        return decode(Process, await self.call(message, msgid=msgid))
+        return self.made(Process, await self.call(message, msgid=msgid))
 
     # Reading and removing
 

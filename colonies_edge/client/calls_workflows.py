@@ -37,7 +37,7 @@ class WorkflowCalls(Calls):
         message = {"msgtype": SubmitWorkflowSpec.msgtype, "spec": whole}
         if inputs:
             message["in"] = list(inputs)
-        return decode(ProcessGraph, await self.call(message, msgid=msgid))
+        return self.made(ProcessGraph, await self.call(message, msgid=msgid))
 
     async def get_process_graph(self, processgraphid: str) -> ProcessGraph:
         """With its nodes and edges, unless it is too large for one message."""

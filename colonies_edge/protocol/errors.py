@@ -78,6 +78,10 @@ class Internal(ColoniesError):
     status = 500
 
 
+class BadReply(Internal):
+    """What was answered makes no sense."""
+
+
 class Unavailable(ColoniesError):
     """Not now; try again later."""
 

@@ -17,6 +17,7 @@ from colonies_edge.apps.executor.runtime import Runtime
 from colonies_edge.client.handles import ProcessHandle
 from colonies_edge.engine.ports import Settings
 from colonies_edge.protocol.errors import NoConnection, Unavailable
+from colonies_edge.protocol.messages import SubmitFuncSpec
 from colonies_edge.protocol.model import State
 from tests.support.bridged import BridgeThread, Work, bridged, two_colonies
 from tests.support.http_colony import HttpColony
@@ -134,6 +135,19 @@ def test_the_inputs_of_a_node_get_through_though_a_call_fails_on_the_way(
         workflow.node("second", "add_up", 10, executortype="gpu", after="first")
         assert workflow.submit().wait(PATIENCE_S).outputs() == {"first": 2, "second": 12}
     assert failures == []
+
+
+def test_a_submit_whose_answer_cannot_be_read_is_looked_up(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    nonsense, call = [{"processid": "abc", "state": 7}], BridgeClient.call
+
+    async def senseless_once(client: BridgeClient, message: Any, **how: Any) -> Any:
+        answer = await call(client, message, **how)
+        return nonsense.pop() if nonsense and isinstance(message, SubmitFuncSpec) else answer
+
+    monkeypatch.setattr(BridgeClient, "call", senseless_once)
+    with pair.bridge(), pair.edge.client() as edge:
+        assert edge.submit("double", 1, executortype="gpu").wait(PATIENCE_S).output == 2
+    assert (pair.gpu.ran, nonsense) == ([1], [])
 
 
 def test_an_executor_at_the_edge_is_lost_and_what_the_cloud_gave_is_done_by_a_retry(

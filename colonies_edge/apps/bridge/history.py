@@ -122,6 +122,8 @@ class HistoryDesk:
             spec = decode(FunctionSpec, item.work["spec"])
             process = await client.submit_func_spec(spec, msgid=self._origin(item).msgid)
         except (BadRequest, TooLarge) as error:
+            if self._target.may_take_it_later(client, error, self._origin(item).label):
+                raise
             _log.warning("process %s cannot be recorded in the cloud: %s", item.source, error)
             return Event.ENDED, {}
         return Event.PLACED, {"target": process.processid}

@@ -17,6 +17,8 @@ from colonies_edge.protocol.model import Process, State
 # A request that was cut off may still be on its way; a look that overtakes it finds nothing, and a second one is made.
 SETTLE_S = 2.0
 SEEN_MAX = 2 * BRIDGE_WAITING_MAX
+# A Go server answers 400 when its database is away, too: only one that says so for this long means what we ask for.
+REFUSED_S = 60.0
 # The order in which processes move. Waiting is looked at twice: what ran may go back to the queue between two looks.
 _LOOKS = (State.WAITING, State.RUNNING, State.WAITING, State.SUCCESS, State.FAILED, State.CANCELLED)
 
@@ -28,6 +30,7 @@ class Target:
         self.member = member
         self._where = where
         self._seen: dict[str, Process] = {}  # as they were last heard of: what is known need not be asked
+        self._refused: dict[str, float] = {}  # by label: since when a Go server does not take it
 
     def placed(self, process: Process) -> None:
         """It was submitted just now."""
@@ -42,6 +45,16 @@ class Target:
         """How it ended, if that was heard here; asked for once."""
         process = self._seen.pop(processid, None)
         return process if process is not None and process.state in ENDS else None
+
+    def may_take_it_later(self, client: BridgeClient, error: ColoniesError, label: str) -> bool:
+        """Was that refusal of a submit perhaps not about what we submit?"""
+        if client.honours_msgids or isinstance(error, TooLarge):
+            return False
+        now = asyncio.get_running_loop().time()
+        since = self._refused.setdefault(label, now)
+        if len(self._refused) > SEEN_MAX:
+            del self._refused[next(iter(self._refused))]
+        return now - since < REFUSED_S
 
     async def look_up(self, label: str) -> Happened:
         """Whether a submit in doubt has arrived. Who honours msgids answers that when it is asked again."""

@@ -157,6 +157,8 @@ class UpDesk:
             self._target.placed(process)
             return Event.PLACED, {"target": process.processid}
         except (BadRequest, TooLarge) as error:
+            if self._target.may_take_it_later(client, error, origin.label):
+                raise
             return Event.ENDED, {"verdict": Verdict(ok=False, errors=(f"the cloud refused it: {error}",))}
 
     async def watch(self, item: Item) -> Happened:
