@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from colonies_edge.apps.bridge.history import CURSOR
 from colonies_edge.apps.bridge.items import Kind, Stage, Verdict
 from colonies_edge.apps.bridge.own import OwnDesk
-from colonies_edge.apps.bridge.settings import Down, Up
+from colonies_edge.apps.bridge.settings import Down, History, Up
 from colonies_edge.apps.bridge.side import BridgeClient
 from colonies_edge.apps.executor.runtime import Runtime
 from colonies_edge.client.handles import ProcessHandle
 from colonies_edge.engine.ports import Settings
 from colonies_edge.protocol.errors import NoConnection, Unavailable
 from colonies_edge.protocol.messages import SubmitFuncSpec
-from colonies_edge.protocol.model import State
+from colonies_edge.protocol.model import Process, State
 from tests.support.bridged import BridgeThread, Work, bridged, two_colonies
 from tests.support.http_colony import HttpColony
 from tests.support.live_colony import LiveColony, working
@@ -216,3 +218,31 @@ def test_both_coordinators_restart_while_work_is_on_its_way(pair: Pair) -> None:
         pair.gpu.release.set()
         assert outputs([down, up]) == [1, 2]
     assert (pair.device.ran, pair.gpu.ran) == ([1], [2])
+
+
+def test_the_folder_of_the_bridge_is_lost_and_what_goes_on_is_found_again(pair: Pair) -> None:
+    rules = {**RULES, "history": (History(executortype="device"),)}
+
+    def records() -> list[Process]:
+        return cloud.run(cloud.asynchronous.get_processes(State.SUCCESS, executortype="bridge.site"))
+
+    with pair.edge.client() as edge, pair.cloud.client() as cloud:
+        assert edge.submit("double", 3, executortype="device").wait(PATIENCE_S).output == 6
+        with pair.bridge(**rules):
+            down = cloud.submit("until", 1, executortype="device")
+            up = edge.submit("until", 2, executortype="gpu")
+            pair.device.holding.acquire()
+            pair.gpu.holding.acquire()
+            until(lambda: len(records()) == 1)
+        shutil.rmtree(pair.folder / "bridge")
+        with pair.bridge(**rules) as bridge:
+            on_its_way(bridge, Kind.DOWN, 1)
+            on_its_way(bridge, Kind.UP, 1)
+            pair.device.release.set()
+            pair.gpu.release.set()
+            assert outputs([down, up]) == [1, 2]
+            assert bridge.bridge is not None
+            carrier = bridge.bridge.carrier
+            until(lambda: bool(carrier.store.note(CURSOR)) and len(carrier.table) == 0)
+            assert len(records()) == 1
+    assert (pair.device.ran, pair.gpu.ran) == ([3, 1], [2])

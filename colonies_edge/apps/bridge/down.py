@@ -81,6 +81,7 @@ class DownDesk:
             rule=self._rule.name,
             source=process.processid,
             work=work_of(process),
+            earlier=self._member.is_younger_than(process.submissiontime),
         )
         self._carrier.take(item)
 
@@ -148,8 +149,8 @@ class DownDesk:
 
     # -- the hands of an item
 
-    def _origin(self, item: Item) -> Origin:
-        return Origin(side=CLOUD, site=self._cloud.site, processid=item.source, round=str(item.round))
+    def _origin(self, item: Item, number: int = 0) -> Origin:
+        return Origin(side=CLOUD, site=self._cloud.site, processid=item.source, round=str(number or item.round))
 
     @property
     def _whole(self) -> bool:
@@ -157,6 +158,8 @@ class DownDesk:
 
     async def look_up(self, item: Item) -> Happened:
         await self._member.ready()  # the origin is named after the cloud
+        if item.earlier:
+            return await self._target.find_round(lambda number: self._origin(item, number).label, item.round)
         return await self._target.look_up(self._origin(item).label)
 
     async def submit(self, item: Item) -> Happened:

@@ -87,6 +87,7 @@ class HistoryDesk:
         return fits and not carried(spec.env) and process.assignedexecutorid not in ours
 
     def _record(self, process: Process) -> Item:
+        earlier = self._reader.is_younger_than(process.endtime)
         return Item(
             key=f"{Kind.HISTORY.value}:{process.processid}",
             kind=Kind.HISTORY,
@@ -94,7 +95,8 @@ class HistoryDesk:
             source=process.processid,
             # Its end moves when a success is reported twice: then it comes twice, and the record is there already.
             stage=Stage.SENDING,
-            doubt=not self._own.member.client.honours_msgids,
+            doubt=earlier or not self._own.member.client.honours_msgids,
+            earlier=earlier,
             work=self._work(process),
             verdict=verdict_of(process, "at the edge"),
         )
@@ -114,6 +116,8 @@ class HistoryDesk:
 
     async def look_up(self, item: Item) -> Happened:
         await self._reader.ready()
+        if item.earlier:
+            return await self._target.find(self._origin(item).label, earlier=True)
         return await self._target.look_up(self._origin(item).label)
 
     async def submit(self, item: Item) -> Happened:

@@ -80,6 +80,7 @@ class Item:
     graph: str = ""  # the target's workflow, when it is one
     verdict: Verdict | None = None
     again: bool = False  # asked for again while the round that was begun for an earlier assignment is not over
+    earlier: bool = False  # a bridge of our name, whose folder is lost, may have carried it: looked up once
     doubt: bool = False  # never written: whoever reads a row from disk does not know how far the call got
 
     @property
@@ -141,7 +142,7 @@ def after(item: Item, event: Event, facts: Mapping[str, Any]) -> Item | None:
         return _next_round(item)
     if stage is None:
         return None
-    doubt = {Event.SILENT: True, Event.MISSING: False, Event.ASKED: False}.get(event, item.doubt)
+    doubt = {Event.SILENT: True, Event.MISSING: False, Event.ASKED: item.earlier}.get(event, item.doubt)
     again = item.again and event is not Event.WITHDRAWN
     return replace(item, stage=stage, doubt=doubt, again=again, **facts)
 

@@ -113,6 +113,7 @@ class Member:
         self._broken.set()
         self._said = ""
         self._member_at = 0.0  # when we last knew that we were one
+        self._registered_ns = 0
         self._task: asyncio.Task[None] | None = None
         self.on_open: list[Callable[[BridgeClient], None]] = []  # once, before anything is asked
         self.on_ready: list[Callable[[], None]] = []  # we are heard and known, for the first time or again
@@ -137,6 +138,10 @@ class Member:
         """The client, as soon as the other side hears us and knows us."""
         await self._ready.wait()
         return self.client
+
+    def is_younger_than(self, time_ns: int) -> bool:
+        """Were we registered after that time of the side's own clock? What happened before, others may have seen to."""
+        return time_ns < self._registered_ns
 
     def doubt(self) -> None:
         """Nobody answered, or we were refused as strangers: nothing is asked before that is cleared up."""
@@ -224,6 +229,7 @@ class Member:
         except Forbidden:
             return None
         row = next((row for row in rows if row.executorid == self.identity), None)
+        self._registered_ns = row.commissiontime if row is not None else 0
         if row is not None and row.executortype != self.executortype:
             raise NotMember(
                 f"{self.name} is registered at the {self._side.line.name} with the type {row.executortype}, not"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from colonies_edge.apps.bridge.carrier import Happened
 from colonies_edge.apps.bridge.items import Event, Item, Verdict
@@ -21,6 +21,7 @@ SEEN_MAX = 2 * BRIDGE_WAITING_MAX
 REFUSED_S = 60.0
 # The order in which processes move. Waiting is looked at twice: what ran may go back to the queue between two looks.
 _LOOKS = (State.WAITING, State.RUNNING, State.WAITING, State.SUCCESS, State.FAILED, State.CANCELLED)
+_OVER = (State.FAILED, State.CANCELLED)
 
 
 class Target:
@@ -61,24 +62,48 @@ class Target:
         client = await self.member.ready()
         return (Event.MISSING, {}) if client.honours_msgids else await self.find(label)
 
-    async def find(self, label: str) -> Happened:
-        """The only lookup that a Go server has. Of several, which only requests that were cut off can make, the first
-        counts and the others are cancelled."""
+    async def find(self, label: str, *, earlier: bool = False) -> Happened:
+        """`earlier`: what a bridge of our name submitted, which had another key."""
+        return await self._first(await self._found(label, earlier=earlier))
+
+    async def find_round(self, label_of: Callable[[int], str], last: int) -> Happened:
+        """What a bridge submitted whose folder is lost, in rounds that nobody knows; `last`: there may be so many.
+
+        What runs or succeeded is adopted; what failed or was cancelled was a try that is over, and is not repeated
+        under its own label.
+        """
+        number = 1
+        while True:
+            found = await self._found(label_of(number), earlier=True)
+            over = [node for node in found if node.state in _OVER and _are_one(found[0], node)]
+            if (found and not over) or (not found and number >= last):
+                event, facts = await self._first(found)
+                return event, {**facts, "round": number}
+            number += 1
+
+    async def _first(self, found: Sequence[Process]) -> Happened:
+        """Of several, which only requests that were cut off can make, the first counts and the others are cancelled."""
+        if not found:
+            return Event.MISSING, {"earlier": False}
+        first, *others = found
+        for other in others:
+            if not _are_one(first, other):
+                await _cancel(await self.member.ready(), other.processid, other.processgraphid)
+        return Event.PLACED, {"target": first.processid, "graph": first.processgraphid, "earlier": False}
+
+    async def _found(self, label: str, *, earlier: bool) -> list[Process]:
+        """The only lookup that a Go server has; the first one first."""
         client = await self.member.ready()
-        if client.endpoint.over_http:  # over MQTT the question is behind the request on the same connection
+        # Over MQTT the question is behind the request on the same connection; and what was asked earlier has arrived.
+        if client.endpoint.over_http and not earlier:
             await asyncio.sleep(SETTLE_S)
         found: dict[str, Process] = {}
         for state in _LOOKS:
             for process in await client.get_processes(state, label=label):
-                if process.spec.label == label:  # a Go server takes one filter only, and this must be certain
+                # A Go server takes one filter only, and this must be certain.
+                if process.spec.label == label and (not earlier or process.initiatorname == self.member.name):
                     found[process.processid] = process
-        if not found:
-            return Event.MISSING, {}
-        first, *others = sorted(found.values(), key=lambda process: (process.submissiontime, process.processid))
-        for other in others:
-            if other.processgraphid != first.processgraphid or not first.processgraphid:
-                await _cancel(client, other.processid, other.processgraphid)
-        return Event.PLACED, {"target": first.processid, "graph": first.processgraphid}
+        return sorted(found.values(), key=lambda process: (process.submissiontime, process.processid))
 
     async def cancel(self, item: Item, label: str, *, whole_graph: bool = False) -> Happened:
         """Cancelled, or what had become of it before."""
@@ -115,6 +140,12 @@ class Target:
         if whole_graph:
             return verdict_of_graph(await nodes_of(client, item.graph), self._where)
         return verdict_of(await client.get_process(item.target), self._where)
+
+
+def _are_one(process: Process, other: Process) -> bool:
+    """Were they submitted as one?"""
+    same_graph = process.processgraphid != "" and process.processgraphid == other.processgraphid
+    return same_graph or process.processid == other.processid
 
 
 async def nodes_of(client: BridgeClient, graphid: str) -> Sequence[Process]:

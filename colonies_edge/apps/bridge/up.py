@@ -92,6 +92,7 @@ class UpDesk:
             attempt=assignment.attempt,
             round=assignment.attempt,
             work=work_of(process),
+            earlier=assignment.attempt > 1 and self._member.is_younger_than(process.submissiontime),
         )
         self._carrier.take(item)
 
@@ -130,11 +131,13 @@ class UpDesk:
 
     # -- the hands of an item
 
-    def _origin(self, item: Item) -> Origin:
-        return Origin(side=EDGE, site=self._edge.site, processid=item.source, round=str(item.round))
+    def _origin(self, item: Item, number: int = 0) -> Origin:
+        return Origin(side=EDGE, site=self._edge.site, processid=item.source, round=str(number or item.round))
 
     async def look_up(self, item: Item) -> Happened:
         await self._member.ready()  # the origin is named after the edge
+        if item.earlier:
+            return await self._target.find_round(lambda number: self._origin(item, number).label, item.round)
         return await self._target.look_up(self._origin(item).label)
 
     async def submit(self, item: Item) -> Happened:
