@@ -21,7 +21,9 @@ from colonies_edge.protocol.errors import (
     Forbidden,
     Internal,
     NoConnection,
+    TooLarge,
     TooManyRequests,
+    Unavailable,
     UsageError,
 )
 from colonies_edge.protocol.limits import MESSAGE_BYTES_CEILING
@@ -29,7 +31,7 @@ from colonies_edge.protocol.messages import stamped
 from colonies_edge.protocol.status import CoordinatorStatus
 from colonies_edge.transports.http_caller_events import Events
 from colonies_edge.transports.mqtt_socket import Tls
-from colonies_edge.transports.ports import PATIENCE_S, check_size
+from colonies_edge.transports.ports import PATIENCE_S, CallsWait, ProxyRefused, check_size
 from colonies_edge.transports.reconnecting import Backoff
 from colonies_edge.transports.rpc_call import CALL_S, CLOCK_SKEWS_MAX, Call, Sealer
 from colonies_edge.transports.signals import fire
@@ -48,7 +50,10 @@ IDLE_S = 60.0  # a Go server closes an idle connection after 120 s, and a reques
 # Asking these twice does no harm.
 _READS = ("get", "search", "version", "channelread")
 _SUBSCRIBES = "subscribe"
-_NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
+_NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout)
+_AWAY = (502, 503, 504)  # what a proxy says in front of a server that is away
+# Answers to the greeting that say nothing of whether times are looked at.
+_NOT_NOW = (TooManyRequests, Unavailable, Internal)
 
 
 class HttpCaller:
@@ -94,6 +99,7 @@ class HttpCaller:
         if self._url.startswith("https:"):
             self._context = (tls or Tls()).context()
         self._http: httpx2.AsyncClient | None = None
+        self._lanes = asyncio.Semaphore(CONNECTIONS_MAX)
         self._events = Events(self._url, self._context, self)
 
     def __str__(self) -> str:
@@ -106,7 +112,7 @@ class HttpCaller:
         self._http = httpx2.AsyncClient(
             verify=self._context if self._context is not None else True,
             trust_env=False,  # no proxies: a long poll through one ends early; and no authorities of somebody else
-            limits=httpx2.Limits(
+            limits=httpx2.Limits(  # `_lanes` keeps calls from waiting in there, where nobody knows that they wait
                 max_connections=CONNECTIONS_MAX, max_keepalive_connections=CONNECTIONS_MAX, keepalive_expiry=IDLE_S
             ),
             headers={"Content-Type": "application/json"},
@@ -134,14 +140,19 @@ class HttpCaller:
                 self.honours_msgids = True
                 self.clock.learn(skew.ts)
                 return
+            except (httpx2.HTTPError, *_NOT_NOW) as error:
+                delay_s = backoff.delay_s()
+                if asyncio.get_running_loop().time() + delay_s < end:
+                    await asyncio.sleep(delay_s)
+                    continue
+                if isinstance(error, Internal):  # what some servers answer whatever is asked
+                    return
+                raise NoConnection(f"no Colonies server answers at {self._url}: {_said(error)}") from error
+            except ProxyRefused as error:
+                raise NoConnection(str(error)) from error
             except ColoniesError as error:
                 _log.debug("%s does not look at times: %s", self._url, error)
                 return
-            except httpx2.HTTPError as error:
-                delay_s = backoff.delay_s()
-                if asyncio.get_running_loop().time() + delay_s >= end:
-                    raise NoConnection(f"no Colonies server answers at {self._url}: {_said(error)}") from error
-                await asyncio.sleep(delay_s)
 
     async def close(self) -> None:
         await self._events.close()
@@ -173,9 +184,11 @@ class HttpCaller:
         again = self.honours_msgids or msgtype.startswith(_READS)
         try_s = TRY_S if again and msgtype != "assignprocessmsg" else timeout_s
         while True:
-            call.refusal = None
+            call.refusal = CallsWait(f"{CONNECTIONS_MAX} other calls to {self._url} are under way")
             try:
-                return await self._post(self.sealed(call), try_s)
+                async with self._lanes:
+                    call.refusal = None
+                    return await self._post(self.sealed(call), try_s)
             except ClockSkew as skew:
                 skews += 1
                 if not skew.ts or skews > CLOCK_SKEWS_MAX:
@@ -199,17 +212,22 @@ class HttpCaller:
         return data
 
     async def _post(self, data: bytes, timeout_s: float | None) -> Any:
-        """Raises ColoniesError, NoConnection for what is no Colonies server, and httpx2.HTTPError."""
+        """Raises ColoniesError, NoConnection for what is no Colonies server, and httpx2.HTTPError. That a proxy between
+        refuses this message says nothing about the line: the next one may be to its taste."""
         if self._http is None:
             raise NoConnection("the caller is not open")
         try:
             response = await self._http.post(
-                f"{self._url}/api", content=data, timeout=httpx2.Timeout(timeout_s, connect=self._patience_s)
+                f"{self._url}/api",
+                content=data,
+                timeout=httpx2.Timeout(timeout_s, connect=self._patience_s, pool=None),
             )
         except RuntimeError as error:  # the client was closed under the call
             raise NoConnection(f"the caller was closed: {error}") from error
-        if not response.content:  # a Go server forgets to answer some refusals, and dies in others
-            raise Forbidden("Access denied") if response.status_code == 200 else Internal()
+        status = response.status_code
+        if not response.content and status not in (TooLarge.status, *_AWAY):
+            # A Go server forgets to answer some refusals, and dies in others.
+            raise Forbidden("Access denied") if status == 200 else Internal()
         try:
             reply = ReplyEnvelope.parse(response.content)
             if not reply.payloadtype:
@@ -217,11 +235,14 @@ class HttpCaller:
             failure = reply.failure()
             value = None if failure is not None else reply.value()
         except BadRequest as error:
-            if response.status_code in (502, 503, 504):  # a proxy in front of a server that is away
-                raise httpx2.ConnectError(f"a proxy says {response.status_code}") from error
-            raise NoConnection(
-                f"what answers at {self._url} with {response.status_code} is no Colonies server ({error})"
-            ) from error
+            if status == TooLarge.status:
+                raise TooLarge("a proxy before the server takes no message of this size") from error
+            if status in _AWAY:
+                raise httpx2.ConnectError(f"a proxy says {status}") from error
+            if status == TooManyRequests.status:
+                raise TooManyRequests from error
+            text = f"what answers at {self._url} with {status} is no Colonies server ({error})"
+            raise ProxyRefused(text) if 400 <= status < 500 else NoConnection(text) from error
         if failure is not None:
             raise failure
         return value

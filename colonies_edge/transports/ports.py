@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from colonies_edge.protocol.errors import NoConnection, TooLarge
+from colonies_edge.protocol.errors import ColoniesError, NoConnection, TooLarge
 from colonies_edge.protocol.limits import MESSAGE_BYTES_MAX
 
 # How long open() keeps trying before it gives the caller an error instead of hope.
@@ -25,6 +25,14 @@ class NotAdmitted(NoConnection):
 
 class TlsFailed(NoConnection):
     """TLS with the broker did not come about: a certificate is not believed, or there is no TLS."""
+
+
+class CallsWait(NoConnection):
+    """Other calls had not come to an end yet, so this one was not sent: it says nothing about the line."""
+
+
+class ProxyRefused(ColoniesError):
+    """Something between here and the server refused the request."""
 
 
 class LinkTakenOver(NoConnection):

@@ -43,7 +43,7 @@ class Call:
         self.channel = channel
         self.msgid = msgid or new_msgid()
         self.sealed: tuple[int, bytes] | None = None  # when, and the bytes
-        self.refusal: ColoniesError | None = None  # "not now", in answer to all that was sent so far
+        self.refusal: Exception | None = None  # "not now", in answer to all that was sent so far
         self.answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._attempt = attempt
         self._due: asyncio.TimerHandle | None = None

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,18 +19,23 @@ from colonies_edge.apps.coordinator.serving import ServerTls
 from colonies_edge.client.client import AsyncClient, Endpoint
 from colonies_edge.crypto.identity import Signer
 from colonies_edge.protocol.errors import (
+    ClockSkew,
+    ColoniesError,
     Forbidden,
     Internal,
     NoConnection,
     NotFound,
+    TooLarge,
     TooManyRequests,
+    Unavailable,
     UsageError,
     WaitTimeout,
 )
 from colonies_edge.protocol.limits import SUBSCRIPTIONS_PER_CONN_MAX
 from colonies_edge.protocol.model import State
-from colonies_edge.transports.http_caller import HttpCaller, checked_url
+from colonies_edge.transports.http_caller import CONNECTIONS_MAX, HttpCaller, checked_url
 from colonies_edge.transports.mqtt_socket import Tls
+from colonies_edge.transports.ports import CallsWait, ProxyRefused
 from colonies_edge.transports.system import new_msgid
 from tests.support.certificates import Issuer, needs_cryptography
 from tests.support.forgetful import Forgetful
@@ -184,6 +192,11 @@ def test_tls_is_checked_against_the_authority_that_is_given(tmp_path: Path) -> N
         asyncio.run(run(colony))
 
 
+def envelope_of(failure: ColoniesError) -> bytes:
+    payload = base64.b64encode(json.dumps(failure.body()).encode()).decode()
+    return json.dumps({"payloadtype": "error", "payload": payload, "error": True}).encode()
+
+
 class _Answers(BaseHTTPRequestHandler):
     """Says the same to everybody."""
 
@@ -240,6 +253,91 @@ def test_whatever_answers_there_is_an_error_with_a_text(status: int, body: bytes
         server.shutdown()
         serving.join()
         server.server_close()
+
+
+class _Server:
+    """Answers the requests in turn as it is told, the last answer for good; each takes its time."""
+
+    def __init__(self, *answers: tuple[int, bytes], takes_s: float = 0) -> None:
+        left = list(answers)
+        lock = threading.Lock()
+
+        class Handler(_Answers):
+            def do_POST(self) -> None:
+                with lock:
+                    self.answer = left.pop(0) if len(left) > 1 else left[0]
+                time.sleep(takes_s)
+                super().do_POST()
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._serving = threading.Thread(target=self._server.serve_forever)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> HttpCaller:
+        self._serving.start()
+        return HttpCaller(self.url, Signer("1" * 64), patience_s=5)
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._serving.join()
+        self._server.server_close()
+
+
+GO = (200, b'{"payloadtype":"getcolonymsg","payload":"e30=","error":false}')
+OURS = (425, envelope_of(ClockSkew("late", ts=1_800_000_000_000_000_000)))
+PROXY = b"<html>no</html>"
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [((413, PROXY), TooLarge), ((413, b""), TooLarge), ((403, PROXY), ProxyRefused), ((404, PROXY), ProxyRefused)],
+)
+def test_what_a_proxy_refuses_is_the_fault_of_this_request_and_not_of_the_line(
+    answer: tuple[int, bytes], expected: type[Exception]
+) -> None:
+    async def run(caller: HttpCaller) -> None:
+        lost: list[str] = []
+        caller.on_disconnect.append(lost.append)
+        await caller.open()
+        with pytest.raises(expected):
+            await caller.call({"msgtype": "getcolonymsg"}, timeout_s=5)
+        assert await caller.call({"msgtype": "getcolonymsg"}, timeout_s=5) == {}
+        assert lost == []
+        await caller.close()
+
+    with _Server(GO, answer, GO) as caller:
+        asyncio.run(run(caller))
+
+
+@pytest.mark.parametrize("refusal", [TooManyRequests(), Unavailable(), Internal()])
+def test_a_server_that_is_busy_when_it_is_greeted_is_asked_again_whether_it_honours_request_ids(
+    refusal: ColoniesError,
+) -> None:
+    async def run(caller: HttpCaller) -> None:
+        await caller.open()
+        assert caller.honours_msgids
+        await caller.close()
+
+    with _Server((refusal.status, envelope_of(refusal)), OURS) as caller:
+        asyncio.run(run(caller))
+
+
+def test_a_call_that_found_no_room_beside_the_others_says_nothing_about_the_line() -> None:
+    async def run(caller: HttpCaller) -> None:
+        lost: list[str] = []
+        caller.on_disconnect.append(lost.append)
+        await caller.open()
+        read = {"msgtype": "getcolonymsg"}
+        many = [asyncio.ensure_future(caller.call(read, timeout_s=30)) for _ in range(CONNECTIONS_MAX)]
+        await asyncio.sleep(0)
+        with pytest.raises(CallsWait):
+            await caller.call(read, timeout_s=0.1)
+        assert await asyncio.gather(*many) == [{}] * CONNECTIONS_MAX
+        assert lost == []
+        await caller.close()
+
+    with _Server(GO, takes_s=0.5) as caller:
+        asyncio.run(run(caller))
 
 
 def test_nobody_there_is_said_with_the_address() -> None:
