@@ -6,22 +6,32 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any, Protocol
 
+from colonies_edge.client.tasks import end_tasks
 from colonies_edge.protocol.codec import decode
 from colonies_edge.protocol.errors import NoConnection, TooManyRequests, WaitTimeout
 from colonies_edge.protocol.limits import SUBSCRIPTIONS_PER_CONN_MAX
 from colonies_edge.protocol.messages import SubscribeProcess
 from colonies_edge.protocol.model import Process, State
-from colonies_edge.transports.system import new_msgid
+from colonies_edge.transports.system import jitter, new_msgid
 
 ENDS = (State.SUCCESS, State.FAILED, State.CANCELLED)
 POLL_S = 20.0  # an event that never came is made up for after this time: rare, as events are delivered at least once
 SUBSCRIBED_S = 600  # of one subscription; a longer wait begins another
+# Those for one executor type ask about so often together, so each asks more rarely where they are many, up to what a
+# subscription needs to be renewed in time. After an interruption all ask, so many at once: real calls come between.
+LOOKS_PER_S, POLL_S_MAX = 2.0, SUBSCRIBED_S / 4
+LOOKS_AT_ONCE = 8
 # From so many waits for one executor type on, one subscription to the type is cheaper than one to each process.
 TYPE_WAITS_MIN = 4
 # Subscriptions to single processes live on after their process has ended; beyond this many the type's serves.
 SINGLE_MAX = SUBSCRIPTIONS_PER_CONN_MAX // 2
 COVERED_MAX = 10_000  # processes whose end cannot have been missed: an id each
 RECENT_MAX = 256  # ended processes that nobody has asked for yet; each may be as large as a message
+
+
+def poll_s(waits: int) -> float:
+    """Until the next look of one of so many waits."""
+    return min(max(POLL_S, jitter(2 * waits / LOOKS_PER_S)), POLL_S_MAX)
 
 
 class WatchingClient(Protocol):
@@ -63,6 +73,7 @@ class Watching:
         self._submits = 0
         self._covered: dict[str, None] = {}  # submitted while its type was watched: its end cannot have been missed
         self._interrupted = asyncio.Event()
+        self._looking = asyncio.Semaphore(LOOKS_AT_ONCE)
 
     # -- what the client says
 
@@ -144,7 +155,7 @@ class Watching:
         while True:
             interrupted = self._interrupted
             try:
-                process = await self._look(processid, executortype, first)
+                process = await self._look(processid, executortype, ended, first)
             except (NoConnection, TooManyRequests):
                 process = None  # the time that the caller gave decides how long this goes on
             if process is not None:
@@ -152,13 +163,16 @@ class Watching:
             first = False
             waking = asyncio.ensure_future(interrupted.wait())
             try:
-                await asyncio.wait((ended, waking), timeout=POLL_S, return_when=asyncio.FIRST_COMPLETED)
+                pause_s = poll_s(self._waits_of_type[executortype])
+                await asyncio.wait((ended, waking), timeout=pause_s, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 waking.cancel()
             if ended.done():
                 return ended.result()
 
-    async def _look(self, processid: str, executortype: str, first: bool) -> Process | None:
+    async def _look(
+        self, processid: str, executortype: str, ended: asyncio.Future[Process], first: bool
+    ) -> Process | None:
         """See to it that an event will come; the process, if it has ended already."""
         if executortype and self._waits_of_type[executortype] >= TYPE_WAITS_MIN:
             await self._watch_type(executortype)
@@ -168,8 +182,17 @@ class Watching:
             watched = await self._watch_single(processid, executortype)
             if watched and first:
                 return None  # if it has ended already, the coordinator says so at once
-        process = await self._client.get_process(processid)
+        asking = asyncio.ensure_future(self._ask(processid))
+        try:
+            await asyncio.wait((ended, asking), return_when=asyncio.FIRST_COMPLETED)
+            process = ended.result() if ended.done() else asking.result()
+        finally:
+            await end_tasks([asking])
         return process if process.state in ENDS else None
+
+    async def _ask(self, processid: str) -> Process:
+        async with self._looking:
+            return await self._client.get_process(processid)
 
     async def _watch_single(self, processid: str, executortype: str) -> bool:
         now = self._now()

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any, Protocol
 
-from colonies_edge.client.watching import ENDS, POLL_S, SUBSCRIBED_S
+from colonies_edge.client.watching import ENDS, SUBSCRIBED_S, poll_s
 from colonies_edge.protocol.codec import decode
 from colonies_edge.protocol.errors import NoConnection, TooManyRequests, WaitTimeout
 from colonies_edge.protocol.limits import SUBSCRIPTIONS_PER_CONN_MAX
@@ -78,7 +78,8 @@ class GraphWatching:
                 pass  # the time that the caller gave decides how long this goes on
             waking = asyncio.ensure_future(interrupted.wait())
             try:
-                await asyncio.wait((ended, waking), timeout=POLL_S, return_when=asyncio.FIRST_COMPLETED)
+                pause_s = poll_s(len(self._waits))
+                await asyncio.wait((ended, waking), timeout=pause_s, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 waking.cancel()
             if ended.done():
