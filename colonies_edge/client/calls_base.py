@@ -49,5 +49,7 @@ class Calls:
 
     @staticmethod
     def many(cls: type[T], values: Any) -> list[T]:
-        """A list as the coordinator sends it; an empty one may be null."""
+        """A list as the coordinator sends it; an empty one may be null. Raises BadRequest for what is none."""
+        if not isinstance(values, list | None):
+            raise BadRequest(f"instead of a list of {cls.__name__} came {type(values).__name__}")
         return [decode(cls, value) for value in values or ()]

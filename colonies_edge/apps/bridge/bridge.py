@@ -13,6 +13,7 @@ from colonies_edge.apps.bridge.down import DownDesk
 from colonies_edge.apps.bridge.files import FilesDesk
 from colonies_edge.apps.bridge.history import RULE, HistoryDesk
 from colonies_edge.apps.bridge.items import Item, Kind
+from colonies_edge.apps.bridge.loops import background
 from colonies_edge.apps.bridge.own import OwnDesk
 from colonies_edge.apps.bridge.settings import CLOUD, EDGE, BridgeSettings
 from colonies_edge.apps.bridge.side import Member, Side
@@ -111,7 +112,7 @@ class Bridge:
     async def run(self, stopping: asyncio.Event, ready: Callable[[], Awaitable[None]] | None = None) -> None:
         self._furnish()
         failing: asyncio.Task[None] | None = None
-        showing = asyncio.get_running_loop().create_task(self._show_on())
+        showing = background("what the bridge shows of itself", self._show_on)
         stop = asyncio.ensure_future(stopping.wait())
         try:
             for desk in self._desks:

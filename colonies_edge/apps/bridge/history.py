@@ -9,6 +9,7 @@ from typing import Any
 
 from colonies_edge.apps.bridge.carrier import Carrier, Happened
 from colonies_edge.apps.bridge.items import Event, Item, Kind, Stage
+from colonies_edge.apps.bridge.loops import background
 from colonies_edge.apps.bridge.origins import Origin, carried
 from colonies_edge.apps.bridge.own import OwnDesk
 from colonies_edge.apps.bridge.settings import EDGE, History
@@ -17,7 +18,7 @@ from colonies_edge.apps.bridge.specs import record_spec, verdict_of
 from colonies_edge.apps.bridge.target import Target
 from colonies_edge.client.tasks import end_tasks
 from colonies_edge.protocol.codec import decode, encode
-from colonies_edge.protocol.errors import BadRequest, ColoniesError, NoConnection, TooLarge
+from colonies_edge.protocol.errors import BadRequest, ColoniesError, Forbidden, NoConnection, TooLarge
 from colonies_edge.protocol.limits import BRIDGE_HISTORY_WINDOW, COUNT_MAX
 from colonies_edge.protocol.model import FunctionSpec, Process
 from colonies_edge.transports.reconnecting import Backoff
@@ -42,7 +43,7 @@ class HistoryDesk:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._walk_on())
+        self._task = background("history", self._walk_on)
 
     async def close_desk(self) -> None:
         if self._task is not None:
@@ -58,6 +59,8 @@ class HistoryDesk:
                 backoff.reset()
             except (ColoniesError, NoConnection) as error:
                 _log.info("what ended at the edge cannot be read now: %s", error)
+                if isinstance(error, Forbidden):
+                    self._reader.doubt()
                 await asyncio.sleep(backoff.delay_s())
                 continue
             if not more:

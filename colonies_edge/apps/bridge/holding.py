@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from colonies_edge.apps.bridge.loops import background
 from colonies_edge.apps.bridge.side import BridgeClient, Member
 from colonies_edge.client.tasks import end_tasks
 from colonies_edge.protocol.codec import decode
@@ -55,8 +56,7 @@ class Holding:
     def start(self) -> None:
         self._member.on_open.append(self._opened)
         self._member.on_ready.append(self._unready.set)
-        loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(self._stay_ready()), loop.create_task(self._beat_on())]
+        self._tasks = [background(self._member.name, loop) for loop in (self._stay_ready, self._beat_on)]
 
     async def close(self) -> None:
         await end_tasks(self._tasks)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 
+from colonies_edge.apps.bridge.loops import background
 from colonies_edge.apps.bridge.side import Member
 from colonies_edge.client.tasks import end_tasks
-from colonies_edge.protocol.errors import ColoniesError, NoConnection, NotFound, Unavailable, WaitTimeout
+from colonies_edge.protocol.errors import ColoniesError, Forbidden, NoConnection, NotFound, Unavailable, WaitTimeout
 from colonies_edge.protocol.limits import BRIDGE_POLL_S, BRIDGE_POLLS_MAX
 from colonies_edge.protocol.messages import AssignProcess
 from colonies_edge.protocol.model import Process
@@ -39,9 +41,9 @@ class Polls:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(self._poll_on(number)) for number in range(BRIDGE_POLLS_MAX)]
-        self._tasks.append(loop.create_task(self._stay_alive()))
+        name = self._member.name
+        self._tasks = [background(name, partial(self._poll_on, number)) for number in range(BRIDGE_POLLS_MAX)]
+        self._tasks.append(background(name, self._stay_alive))
 
     async def close(self) -> None:
         await end_tasks(self._tasks)
@@ -94,3 +96,5 @@ class Polls:
             self._lost()  # a process that asks for less than nothing: it is ours now
         except (ColoniesError, NoConnection) as error:
             _log.debug("a sign of life: %s", error)
+            if isinstance(error, Forbidden):
+                self._member.doubt()

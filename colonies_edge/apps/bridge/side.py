@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from colonies_edge.apps.bridge.loops import background
 from colonies_edge.apps.bridge.origins import site_of
 from colonies_edge.apps.bridge.settings import SideSettings
 from colonies_edge.apps.keys import keep_key
@@ -19,7 +20,7 @@ from colonies_edge.protocol.limits import STALE_EXECUTOR_S
 from colonies_edge.protocol.messages import Message
 from colonies_edge.protocol.model import ExecutorState
 from colonies_edge.transports.mqtt_socket import Tls
-from colonies_edge.transports.ports import NotAdmitted
+from colonies_edge.transports.ports import CallsWait, NotAdmitted, ProxyRefused
 from colonies_edge.transports.reconnecting import Backoff
 from colonies_edge.transports.system import SystemClock
 
@@ -82,8 +83,14 @@ class BridgeClient(AsyncClient):
     ) -> Any:
         try:
             value = await super().call(message, colony=colony, timeout_s=timeout_s, msgid=msgid)
+        except CallsWait:
+            raise
         except NoConnection as error:
             self.line.silent(error)
+            self.on_silence()
+            raise
+        except ProxyRefused as error:  # this one only, or whatever we ask: a small question will tell
+            self.line.trouble(error)
             self.on_silence()
             raise
         except ColoniesError:
@@ -127,7 +134,7 @@ class Member:
         return self._ready.is_set()
 
     def start(self) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._stay())
+        self._task = background(f"{self.name} at the {self._side.line.name}", self._stay)
 
     async def close(self) -> None:
         if self._task is not None:
@@ -164,6 +171,7 @@ class Member:
 
     async def _stay(self) -> None:
         backoff, pause_s_max = Backoff(), SILENT_S
+        self.doubt()  # should this begin anew
         while True:
             await self._broken.wait()
             self._broken.clear()
@@ -206,13 +214,28 @@ class Member:
             for callback in self.on_open:
                 callback(self.client)
         self._side.learn(self.client.serverid)
-        state = await self._state()
-        if state is not ExecutorState.APPROVED:
+        try:
+            state = await self._state()
+        except NoConnection:
+            await self._be_let_in()
+            raise
+        if state != ExecutorState.APPROVED:
             await self._register(add=state is None)
-            if await self._state() is not ExecutorState.APPROVED:
+            if await self._state() != ExecutorState.APPROVED:
                 raise NotMember(self._how_to())
         self._member_at = asyncio.get_running_loop().time()
         await self.client.caller.greet()  # as a member: a stranger may be refused before anybody looks at times
+
+    async def _be_let_in(self) -> None:
+        """A broker that knows the members lets nobody in who was removed, and a connection that was one before tries on
+        and does not say why: a new one does. Raises NotMember, and NoConnection when it cannot be known now."""
+        if self._side.endpoint.over_http:
+            return
+        try:
+            async with AsyncClient(self._side.endpoint, self.signer, self._side.settings.colony):
+                pass
+        except NotAdmitted:
+            await self._register(add=True)
 
     async def _open(self) -> None:
         try:
@@ -222,8 +245,9 @@ class Member:
             self.client = self._new_client()
             raise
 
-    async def _state(self) -> ExecutorState | None:
-        """Of our own row. Strangers, and elsewhere those who were removed, may not read the list."""
+    async def _state(self) -> int | None:
+        """Of our own row, also one that only a newer server knows. Strangers, and elsewhere those who were removed, may
+        not read the list."""
         try:
             rows = await self.client.get_executors()
         except Forbidden:
@@ -235,7 +259,7 @@ class Member:
                 f"{self.name} is registered at the {self._side.line.name} with the type {row.executortype}, not"
                 f" {self.executortype}: remove it there, or give the bridge another name"
             )
-        return ExecutorState(row.state) if row is not None else None
+        return row.state if row is not None else None
 
     async def _register(self, *, add: bool) -> None:
         owner = self._side.settings.owner
