@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from colonies_edge.apps.bridge.carrier import Carrier
-from colonies_edge.apps.bridge.down import DownDesk
+from colonies_edge.apps.bridge.down import DownDesk, _running
 from colonies_edge.apps.bridge.holding import RECENT_MAX, Holding
 from colonies_edge.apps.bridge.items import Event, Item, Kind, Stage, Verdict, after
 from colonies_edge.apps.bridge.origins import ORIGIN, Origin
@@ -17,7 +17,8 @@ from colonies_edge.apps.bridge.store import Store
 from colonies_edge.apps.bridge.table import Table
 from colonies_edge.apps.bridge.up import UpDesk
 from colonies_edge.protocol.codec import encode
-from colonies_edge.protocol.model import FunctionSpec, Process
+from colonies_edge.protocol.errors import BadRequest
+from colonies_edge.protocol.model import FunctionSpec, Process, State
 from colonies_edge.protocol.replies import Assignment
 
 SITE = {"edge": "e" * 16, "cloud": "c" * 16}
@@ -41,7 +42,7 @@ class Member:
 def desk_of(kind: Kind) -> Any:
     edge, cloud = SimpleNamespace(site=""), SimpleNamespace(site="")
     below, above = Member(edge, SITE["edge"]), Member(cloud, SITE["cloud"])
-    carrier: Any = SimpleNamespace(store=None)
+    carrier: Any = SimpleNamespace(store=None, on_gone=[])
     sides: Any = (cloud, edge)
     members: Any = (above, below)
     if kind is Kind.DOWN:
@@ -79,6 +80,42 @@ def test_what_is_kept_takes_no_room_or_a_full_bridge_would_never_ask_for_it_agai
     items = [Item(key=str(n), kind=Kind.DOWN, rule="gpu", source="b" * 64, stage=s) for n, s in enumerate(stages)]
     desk._carrier.table = Table(items)
     assert desk._room() == Down(cloud="gpu").waiting - 1
+
+
+def test_one_process_that_makes_no_sense_does_not_hide_what_else_runs_here() -> None:
+    rows = [{"processid": "a" * 64, "state": 7}, {"processid": "b" * 64, "state": 1}, 5]
+
+    async def call(message: Any) -> Any:
+        return rows
+
+    client: Any = SimpleNamespace(colonyname="lab", identity="m" * 64, call=call)
+    assert [process.processid for process in asyncio.run(_running(client))] == ["b" * 64]
+
+
+def test_a_source_that_answers_nonsense_of_one_item_is_asked_for_the_others() -> None:
+    desk, told = desk_of(Kind.DOWN), []
+    items = {
+        desk._key(source): Item(key=desk._key(source), kind=Kind.DOWN, rule="gpu", source=source, stage=Stage.PLACED)
+        for source in ("a" * 64, "b" * 64)
+    }
+
+    class Items(dict[str, Item]):
+        def __iter__(self) -> Any:
+            return iter(list(self.values()))
+
+    async def call(message: Any) -> Any:
+        return []
+
+    async def get_process(processid: str) -> Process:
+        if processid == "a" * 64:
+            raise BadRequest("state must be 0 or 1, not 7")
+        return Process(processid=processid, state=State.CANCELLED)
+
+    desk._carrier.table = Items(items)
+    desk._carrier.tell = lambda key, event: told.append((key, event))
+    client: Any = SimpleNamespace(colonyname="lab", identity="m" * 64, call=call, get_process=get_process)
+    asyncio.run(desk._reconcile(client))
+    assert told == [(desk._key("b" * 64), Event.WITHDRAWN)]
 
 
 def test_whoever_has_no_room_hears_that_an_item_is_kept(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from colonies_edge.apps.bridge.items import Action, Event, Item, Kind, Stage
+from colonies_edge.apps.bridge.loops import DEFECT_S
 from colonies_edge.apps.bridge.pace import Pace
 from colonies_edge.apps.bridge.store import Store, StoreBroken
 from colonies_edge.apps.bridge.table import Table, Write
@@ -21,7 +22,6 @@ _log = logging.getLogger(__name__)
 Happened = tuple[Event, dict[str, Any]]  # and the fields of the item that it brings
 # What the source said of an assignment says nothing about the next one, which may have come meanwhile.
 _OF_ONE_ASSIGNMENT = frozenset({Event.REFUSED, Event.FORGOTTEN})
-DEFECT_S = 30.0  # what fails for a reason that nobody thought of is tried again, not at full speed
 GONE_MAX = 4_096  # items that came to their end lately: a list that was asked for before does not bring them back
 
 
@@ -54,6 +54,7 @@ class Carrier:
         self.table = Table(store.items())
         self._hands: dict[tuple[Kind, str], Hands] = {}
         self.changed = asyncio.Event()  # an item came, went, or is kept until its source asks again
+        self.on_gone: list[Callable[[str], None]] = []  # an item is over; what is written then goes with its last row
         self.delivered = 0  # items that came to their end since the start
         self._paces = {kind: Pace(rate) for kind in Kind}
         self._on_trouble = on_trouble
@@ -113,6 +114,10 @@ class Carrier:
     def _write(self, writes: Sequence[Write]) -> None:
         """Every change of an item comes by here. Whoever counts those on their way hears of those that make room."""
         self.store.put(writes)
+        for write in writes:
+            if write.row is None and write.fields is None:
+                for callback in self.on_gone:
+                    callback(write.key)
         if any(write.fields is None or write.fields.get("stage") == Stage.KEPT for write in writes):
             self._change()
 

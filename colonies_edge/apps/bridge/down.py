@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from typing import Any
 
 from colonies_edge.apps.bridge.carrier import Carrier, Happened
 from colonies_edge.apps.bridge.items import Event, Item, Kind, Stage, Verdict
+from colonies_edge.apps.bridge.loops import background
 from colonies_edge.apps.bridge.notes import Notes
 from colonies_edge.apps.bridge.origins import Origin, turned_back
 from colonies_edge.apps.bridge.polls import Polls
@@ -27,7 +29,7 @@ from colonies_edge.protocol.errors import (
     NotFound,
     TooLarge,
 )
-from colonies_edge.protocol.messages import SubscribeProcess
+from colonies_edge.protocol.messages import GetProcessHist, SubscribeProcess
 from colonies_edge.protocol.model import FunctionSpec, Process, State
 
 _log = logging.getLogger(__name__)
@@ -49,7 +51,7 @@ class DownDesk:
         self._member = member  # takes and closes, in the cloud
         self._worker = worker  # submits, at the edge
         self._target = Target(worker, "at the edge")
-        self._notes = Notes(carrier.store, member, self._target)
+        self._notes = Notes(carrier, member, self._target)
         self._polls = Polls(member, room=self._room, on_work=self._take, lost=self._look)
         self._looking = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -60,9 +62,8 @@ class DownDesk:
         self._member.on_ready.append(self._look)
         self._member.on_open.append(lambda client: client.caller.on_event.append(self._on_event))
         self._polls.start()
-        loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(self._reconcile_on()), loop.create_task(self._see_room())]
-        self._tasks.append(loop.create_task(self._stay_subscribed()))
+        what = f"[[down]] for {self._rule.cloud}"
+        self._tasks = [background(what, loop) for loop in (self._reconcile_on, self._see_room, self._stay_subscribed)]
 
     async def close_desk(self) -> None:
         await self._polls.close()
@@ -116,7 +117,10 @@ class DownDesk:
         there = {self._key(process.processid) for process in running}
         for key, item in known.items():
             if key not in there and item.stage not in (Stage.KEPT, Stage.UNWANTED):
-                await self._check(client, item)
+                try:
+                    await self._check(client, item)
+                except BadRequest as error:  # of this one only
+                    _log.warning("what process %s is at its source makes no sense: %s", item.source, error)
 
     def _is_ours(self, item: Item) -> bool:
         return item.kind is Kind.DOWN and item.rule == self._rule.name
@@ -232,14 +236,27 @@ class DownDesk:
 async def _running(client: BridgeClient) -> list[Process]:
     """What the cloud believes to run at this executor. Where that does not fit into one answer, the newest of it: the
     rest comes up as these end."""
-    seconds = EVER_S
+    message = GetProcessHist(
+        colonyname=client.colonyname, executorid=client.identity, seconds=EVER_S, state=State.RUNNING
+    )
     while True:
         try:
-            return await client.get_process_hist(State.RUNNING, seconds, executorid=client.identity)
+            return _readable(await client.call(message))
         except TooLarge:
-            if seconds <= 1:
+            if message.seconds <= 1:
                 raise
-            seconds = min(seconds // 10, 86_400)
+            message = replace(message, seconds=min(message.seconds // 10, 86_400))
+
+
+def _readable(rows: Any) -> list[Process]:
+    """Without those that make no sense: one of them must not hide the others."""
+    found = []
+    for row in rows if isinstance(rows, list) else ():
+        try:
+            found.append(decode(Process, row))
+        except BadRequest as error:
+            _log.warning("a process that the cloud believes to run here makes no sense: %s", error)
+    return found
 
 
 async def _wait(event: asyncio.Event, timeout_s: float) -> None:

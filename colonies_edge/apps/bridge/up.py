@@ -47,7 +47,7 @@ class UpDesk:
         self._member = member  # holds and closes, at the edge
         self._own = own  # submits, in the cloud
         self._target = Target(own.member, "in the cloud")
-        self._notes = Notes(carrier.store, member, self._target)
+        self._notes = Notes(carrier, member, self._target)
         self._checks: set[asyncio.Task[None]] = set()
         self._holding = Holding(
             member,
