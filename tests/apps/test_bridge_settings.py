@@ -98,6 +98,13 @@ def test_what_the_edge_leaves_out_is_that_of_the_coordinator_it_runs_in(tmp_path
     assert settings.edge.owner is not None
 
 
+BOTH_WAYS = "[[files]]\nlabel = '{}'\ndirection = 'down'\n[[files]]\nlabel = '{}'\ndirection = 'up'"
+
+
+def test_labels_beside_each_other_may_go_opposite_ways(tmp_path: Path) -> None:
+    assert len(read(tmp_path, SIDES + BOTH_WAYS.format("/a", "/ab")).files) == 2
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -120,6 +127,9 @@ def test_what_the_edge_leaves_out_is_that_of_the_coordinator_it_runs_in(tmp_path
         (SIDES + "[[down]]\ncloud = 'a'\nworkflow = 'missing.json'", "cannot be read"),
         (SIDES + "[[files]]\nlabel = '/a'\ndirection = 'sideways'", "direction is"),
         (SIDES + "[[files]]\nlabel = '/../a'\ndirection = 'up'", "is no label"),
+        (SIDES + BOTH_WAYS.format("/a", "/a"), "both ways: /a down and /a up"),
+        (SIDES + BOTH_WAYS.format("/a/b", "/a"), "both ways: /a/b down and /a up"),
+        (SIDES + BOTH_WAYS.format("/", "/a"), "both ways"),
         (SIDES + "[cloud2]\n[[up]]\nedge = 'a'", "there is no setting cloud2"),
         ("name = 'a b'\n" + SIDES + "[[up]]\nedge = 'a'", "name is 1 to 64"),
         (SIDES.replace('"all"', '"all"\ncolony_prvkey = "abc"') + "[[up]]\nedge = 'a'", "64 hex digits"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from colonies_edge.apps.bridge.origins import ORIGIN
 from colonies_edge.apps.bridge.settings import Down, Files, History, Up
 from colonies_edge.protocol.model import Process, State
 from tests.support.bridged import Work, bridged, two_colonies
+from tests.support.filing import has, put
 from tests.support.http_colony import HttpColony
 from tests.support.live_colony import LiveColony, working
 from tests.support.proxy import Proxy
@@ -98,20 +98,6 @@ def test_records_wait_for_the_line_in_the_archive_of_the_edge(
             until(lambda: len(records(cloud)) == 100)
 
 
-def put(colony: LiveColony, folder: Path, label: str, name: str, text: str) -> None:
-    folder.mkdir(exist_ok=True)
-    (folder / name).write_text(text)
-    with colony.client() as client:
-        client.upload_file(folder / name, label)
-
-
-def has(colony: LiveColony, label: str, name: str, text: str) -> bool:
-    with colony.client() as client:
-        files = client.run(client.asynchronous.get_files(label))
-        digest = hashlib.sha256(text.encode()).hexdigest()
-        return any((file.name, file.checksum) == (name, digest) for file in files)
-
-
 def test_files_of_a_label_go_where_the_rule_says(colonies: tuple[LiveColony, HttpColony], tmp_path: Path) -> None:
     edge, cloud = colonies
     put(cloud, tmp_path / "a", "/models", "one", "1")
@@ -129,3 +115,26 @@ def test_files_of_a_label_go_where_the_rule_says(colonies: tuple[LiveColony, Htt
         until(lambda: has(edge, "/models", "one", "changed above"))
     assert not has(cloud, "/models", "local", "mine")
     assert not has(edge, "/other", "four", "4")
+
+
+def test_what_was_removed_on_both_sides_does_not_come_back(
+    colonies: tuple[LiveColony, HttpColony], tmp_path: Path
+) -> None:
+    edge, cloud = colonies
+    for name, text in (("one", "1"), ("two", "2"), ("deep", "3")):
+        put(cloud, tmp_path / "a", "/models/deep" if name == "deep" else "/models", name, text)
+    with bridged(tmp_path, edge, cloud, files=(Files(label="/models", down=True, every_s=1),)):
+        until(lambda: has(edge, "/models", "two", "2") and has(edge, "/models/deep", "deep", "3"))
+        for label, name in (("/models", "two"), ("/models/deep", "deep")):
+            for colony in (cloud, edge):
+                with colony.client() as client:
+                    client.run(client.asynchronous.remove_file(label, name))
+        put(cloud, tmp_path / "a", "/models", "deep", "a file where a folder was")
+        until(lambda: has(edge, "/models", "deep", "a file where a folder was"))
+        assert not has(edge, "/models", "two", "2") and has(edge, "/models", "one", "1")
+        with cloud.client() as client:
+            for name in ("one", "deep"):
+                client.run(client.asynchronous.remove_file("/models", name))
+        folder = tmp_path / "bridge" / "files"
+        until(lambda: not any(path.is_file() and path.name != ".cfs" for path in folder.rglob("*")))
+        assert has(edge, "/models", "one", "1")

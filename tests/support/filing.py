@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from colonies_edge.client.files import Filer
 from colonies_edge.client.place import Place
 from colonies_edge.client.plan import Planner, SyncPlan
 from colonies_edge.client.sync import Report, apply_sync
+from tests.support.live_colony import LiveColony
 
 
 def tree(folder: Path, files: dict[str, bytes | str]) -> Path:
@@ -39,3 +41,19 @@ async def sync(client: AsyncClient, folder: Path, label: str = "/d", *, keeploca
     """Plan and carry out."""
     plan = await planned(client, folder, label, keeplocal=keeplocal)
     return await apply_sync(Filer(client), Place(folder), plan)
+
+
+def put(colony: LiveColony, folder: Path, label: str, name: str, text: str) -> None:
+    """A file with this text, by way of a folder of ours."""
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(text)
+    with colony.client() as client:
+        client.upload_file(folder / name, label)
+
+
+def has(colony: LiveColony, label: str, name: str, text: str) -> bool:
+    """Is that its latest version?"""
+    with colony.client() as client:
+        files = client.run(client.asynchronous.get_files(label))
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        return any((file.name, file.checksum) == (name, digest) for file in files)

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
+import shutil
 from pathlib import Path
 from urllib.parse import quote
 
+from colonies_edge.apps.bridge.loops import background
 from colonies_edge.apps.bridge.settings import Files
 from colonies_edge.apps.bridge.side import BridgeClient, Line, Member
 from colonies_edge.client.depot import Depot, TransferFailed
 from colonies_edge.client.files import Filer
 from colonies_edge.client.place import Place
 from colonies_edge.client.plan import Planner
-from colonies_edge.client.sync import Report, apply_sync
+from colonies_edge.client.sync import Report, apply_clean, apply_sync
 from colonies_edge.client.tasks import end_tasks
-from colonies_edge.protocol.errors import ColoniesError, NoConnection, UsageError
+from colonies_edge.protocol.errors import ColoniesError, Forbidden, NoConnection, NotFound, UsageError
 
 _log = logging.getLogger(__name__)
 
@@ -34,7 +37,7 @@ class FilesDesk:
         self._left_alone: list[str] = []
 
     def start(self) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._sync_on())
+        self._task = background(f"files of {self._rule.label}", self._sync_on)
 
     async def close_desk(self) -> None:
         if self._task is not None:
@@ -47,6 +50,9 @@ class FilesDesk:
             except (ColoniesError, NoConnection, TransferFailed, UsageError, OSError) as error:
                 self._line.trouble(error)
                 _log.warning("files of %s are not in step: %s", self._rule.label, error)
+                if isinstance(error, Forbidden):
+                    self._source.doubt()
+                    self._target.doubt()
             await asyncio.sleep(self._rule.every_s)
 
     async def _sync(self) -> None:
@@ -59,7 +65,10 @@ class FilesDesk:
 
     async def _step(self, client: BridgeClient, *, keeplocal: bool, downloads: bool) -> int:
         place = Place(self._folder)
-        plan = await Planner(client, place, self._rule.label).sync(keeplocal=keeplocal)
+        planner = Planner(client, place, self._rule.label)
+        plan = await planner.sync(keeplocal=keeplocal)
+        if downloads and any(folder.upload for folder in plan.folders):
+            await self._let_go(planner, place)
         for folder in plan.folders:  # one way only
             if downloads:
                 folder.upload.clear()
@@ -72,9 +81,21 @@ class FilesDesk:
         self._complain(report, plan.refused)
         return report.downloaded + report.uploaded
 
+    async def _let_go(self, planner: Planner, place: Place) -> None:
+        """What the source has no more is not kept here, or it would come back to a target where it was removed, too."""
+        try:
+            gone = await planner.clean()
+        except NotFound:
+            await asyncio.to_thread(shutil.rmtree, self._folder)
+            self._folder.mkdir(mode=0o700)
+            return
+        self._complain(apply_clean(place, gone), [])
+
     def _complain(self, report: Report, refused: list[str]) -> None:
         for kept in report.kept:  # ours alone: the folder belongs to the bridge, and the source has replaced it
             kept.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # the last of them: a folder that is removed some day has to be empty
+                kept.parent.rmdir()
         failures = [*report.failures, *refused]
         if failures:
             raise TransferFailed(

@@ -253,11 +253,26 @@ def _check(path: Path, settings: BridgeSettings) -> None:
     for kind, names in (
         ("down", [rule.cloud for rule in settings.down]),
         ("up", [rule.edge for rule in settings.up]),
-        ("files", [f"{rule.label} {rule.down}" for rule in settings.files]),
+        ("files", [f"{rule.label}, {'down' if rule.down else 'up'}" for rule in settings.files]),
     ):
         twice = {name for name in names if names.count(name) > 1}
         if twice:
             raise UsageError(f"{path} has two [[{kind}]] rules for {', '.join(sorted(twice))}; one of them has to go")
+    both = [
+        f"{down.label} down and {up.label} up"
+        for down in settings.files
+        for up in settings.files
+        if down.down and not up.down and (_covers(down.label, up.label) or _covers(up.label, down.label))
+    ]
+    if both:
+        raise UsageError(
+            f"{path} copies the same files both ways: {', '.join(both)}; which of two versions wins would be left to"
+            " chance, so one of them has to go"
+        )
+
+
+def _covers(label: str, other: str) -> bool:
+    return f"{other}/".startswith(f"{label.rstrip('/')}/")
 
 
 class _Table:
