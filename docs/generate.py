@@ -80,7 +80,8 @@ def keys_of(cls: type[Stamp], stamps: set[str]) -> Iterator[str]:
 
 def statuses() -> Iterator[str]:
     """Each status with the default message of its exception."""
-    classes = sorted(errors.ColoniesError.__subclasses__(), key=lambda cls: cls.status)
+    kinds = (cls for cls in errors.ColoniesError.__subclasses__() if cls.__module__ == errors.__name__)
+    classes = sorted(kinds, key=lambda cls: cls.status)
     yield from table(("status", "meaning"), ((str(cls.status), cls().message) for cls in classes))
 
 

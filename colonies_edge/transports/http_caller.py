@@ -180,14 +180,17 @@ class HttpCaller:
             raise call.refusal or NoConnection(f"no answer from {self._url} within {timeout_s:g} s") from None
 
     async def _until_answered(self, call: Call, msgtype: str, timeout_s: float | None) -> Any:
-        backoff, skews = Backoff(), 0
+        backoff, skews, tries, now = Backoff(), 0, 0, asyncio.get_running_loop().time
+        in_time = now() + (timeout_s or CALL_S) / 2
+        call.refusal = CallsWait(f"{CONNECTIONS_MAX} other calls to {self._url} are under way")
         again = self.honours_msgids or msgtype.startswith(_READS)
         try_s = TRY_S if again and msgtype != "assignprocessmsg" else timeout_s
         while True:
-            call.refusal = CallsWait(f"{CONNECTIONS_MAX} other calls to {self._url} are under way")
             try:
                 async with self._lanes:
-                    call.refusal = None
+                    tries += 1
+                    if tries > 1 or now() <= in_time:  # later it has too little time left to tell of the line
+                        call.refusal = None
                     return await self._post(self.sealed(call), try_s)
             except ClockSkew as skew:
                 skews += 1

@@ -340,6 +340,24 @@ def test_a_call_that_found_no_room_beside_the_others_says_nothing_about_the_line
         asyncio.run(run(caller))
 
 
+def test_a_call_that_is_sent_late_is_not_what_the_line_is_judged_by_and_one_in_time_is() -> None:
+    async def run(caller: HttpCaller) -> None:
+        await caller.open()
+        read = {"msgtype": "getcolonymsg"}
+        many = [asyncio.ensure_future(caller.call(read, timeout_s=30)) for _ in range(CONNECTIONS_MAX)]
+        await asyncio.sleep(0)
+        with pytest.raises(CallsWait):
+            await caller.call(read, timeout_s=1.4)
+        await asyncio.gather(*many)
+        with pytest.raises(NoConnection) as silence:
+            await caller.call(read, timeout_s=0.2)
+        assert not isinstance(silence.value, CallsWait)
+        await caller.close()
+
+    with _Server(GO, takes_s=1) as caller:
+        asyncio.run(run(caller))
+
+
 def test_nobody_there_is_said_with_the_address() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
