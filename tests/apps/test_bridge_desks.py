@@ -9,15 +9,17 @@ from typing import Any
 
 from colonies_edge.apps.bridge.carrier import Carrier
 from colonies_edge.apps.bridge.down import DownDesk, _running
+from colonies_edge.apps.bridge.history import HistoryDesk
 from colonies_edge.apps.bridge.holding import RECENT_MAX, Holding
 from colonies_edge.apps.bridge.items import Event, Item, Kind, Stage, Verdict, after
 from colonies_edge.apps.bridge.origins import ORIGIN, Origin
+from colonies_edge.apps.bridge.polls import Polls
 from colonies_edge.apps.bridge.settings import Down, Up
 from colonies_edge.apps.bridge.store import Store
 from colonies_edge.apps.bridge.table import Table
 from colonies_edge.apps.bridge.up import UpDesk
 from colonies_edge.protocol.codec import encode
-from colonies_edge.protocol.errors import BadRequest
+from colonies_edge.protocol.errors import BadRequest, Forbidden
 from colonies_edge.protocol.model import FunctionSpec, Process, State
 from colonies_edge.protocol.replies import Assignment
 
@@ -116,6 +118,42 @@ def test_a_source_that_answers_nonsense_of_one_item_is_asked_for_the_others() ->
     client: Any = SimpleNamespace(colonyname="lab", identity="m" * 64, call=call, get_process=get_process)
     asyncio.run(desk._reconcile(client))
     assert told == [(desk._key("b" * 64), Event.WITHDRAWN)]
+
+
+class Stranger(Member):
+    """Was a member."""
+
+    def __init__(self) -> None:
+        super().__init__(SimpleNamespace(site=""), SITE["edge"])
+        self.doubted = asyncio.Event()
+
+    def doubt(self) -> None:
+        self.doubted.set()
+
+    async def ready(self) -> Any:
+        async def refused(*_: Any) -> Any:
+            raise Forbidden
+
+        return SimpleNamespace(colonyname="lab", get_processes_ended=refused, call=refused)
+
+
+def test_who_is_refused_as_a_stranger_asks_whether_he_is_a_member(tmp_path: Path) -> None:
+    async def run() -> None:
+        stranger: Any = Stranger()
+        polls = Polls(stranger, room=lambda: 0, on_work=lambda process: None, lost=lambda: None)
+        await polls.say_alive()
+        assert stranger.doubted.is_set()
+        stranger.doubted.clear()
+        carrier = Carrier(Store(tmp_path), 100, lambda item, error: None)
+        own: Any = SimpleNamespace(member=stranger)
+        edge: Any = SimpleNamespace(site="", members=())
+        history = HistoryDesk(carrier, (), edge, stranger, own)
+        history.start()
+        await asyncio.wait_for(stranger.doubted.wait(), 30)
+        await history.close_desk()
+        await carrier.store.close()
+
+    asyncio.run(run())
 
 
 def test_whoever_has_no_room_hears_that_an_item_is_kept(tmp_path: Path) -> None:
