@@ -156,14 +156,15 @@ class Watching:
             interrupted = self._interrupted
             try:
                 process = await self._look(processid, executortype, ended, first)
+                pause_s = poll_s(self._waits_of_type[executortype])
             except (NoConnection, TooManyRequests):
-                process = None  # the time that the caller gave decides how long this goes on
+                # The time that the caller gave decides how long this goes on. An event may have been missed.
+                process, pause_s = None, POLL_S
             if process is not None:
                 return process
             first = False
             waking = asyncio.ensure_future(interrupted.wait())
             try:
-                pause_s = poll_s(self._waits_of_type[executortype])
                 await asyncio.wait((ended, waking), timeout=pause_s, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 waking.cancel()
