@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import socket
 import ssl
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ from colonies_edge.transports.ports import TlsFailed
 from colonies_edge.transports.tls_failure import words_for
 
 _READ_BYTES = 256 * 1024
+# All that may stand without a scheme. Anything more may be a scheme with a typo, and that must not turn TLS off.
+_LOGIN = re.compile(r"^([A-Za-z]*:?/*).*@", re.DOTALL)  # a user and a password; neither is shown
+_BARE = re.compile(r"(?!mqtts(:|$))([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,13 +60,13 @@ class BrokerUrl:
     @staticmethod
     def parse(text: str) -> BrokerUrl:
         """Raises UsageError."""
-        parts = urlsplit(text if "://" in text else f"mqtt://{text}")
+        parts = urlsplit(f"mqtt://{text}" if _BARE.fullmatch(text) else text)
         try:
             port = parts.port
         except ValueError:
             port = -1
         if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname or port == -1:
-            shown = text.rpartition("@")[2]  # what stands before may be a password
+            shown = _LOGIN.sub(r"\1…@", text)
             address = "mqtt://host[:port] or mqtts://host[:port]"
             raise UsageError(f"{shown!r} is no address of a broker: set COLONIES_MQTT or --mqtt to {address}")
         tls = parts.scheme == "mqtts"

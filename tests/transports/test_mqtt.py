@@ -35,12 +35,22 @@ def test_addresses_are_read_with_their_defaults_and_nonsense_is_refused() -> Non
         host="::1", port=99, tls=True, username="u", password="p@ss"
     )
     assert str(BrokerUrl.parse("mqtts://u:secret@[::1]")) == "mqtts://[::1]:8883"
+    assert BrokerUrl.parse("pi:99") == BrokerUrl(host="pi", port=99, tls=False)
     for nonsense in ("http://pi", "mqtt://", "mqtt://pi:port"):
         with pytest.raises(UsageError, match="no address of a broker"):
             BrokerUrl.parse(nonsense)
     with pytest.raises(UsageError) as refusal:
         BrokerUrl.parse("http://me:secret@pi")
     assert "secret" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["mqtts:/pi:8883", "mqtts:me@pi:8883", "mqtts//pi", "mqtts:pi", "mqtts:8883", "mqtts", "mqtss://pi", "me:pw@pi"],
+)
+def test_a_scheme_with_a_typo_is_refused_and_does_not_turn_tls_off(typed: str) -> None:
+    with pytest.raises(UsageError, match="no address of a broker"):
+        BrokerUrl.parse(typed)
 
 
 def test_without_a_broker_opening_fails_in_time_and_succeeds_once_there_is_one() -> None:
