@@ -15,7 +15,7 @@ PREFIX = "ce1"
 ANY = "*"
 NO_TOKEN = "this is no token, or not all of it: copy the whole line"
 _PART = re.compile(r"[A-Za-z0-9_-]*")
-_TOKENID = re.compile(r"[A-Za-z0-9_-]{16,64}")
+TOKENID = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _SIGNATURE_BYTES = 65
 
 
@@ -68,7 +68,7 @@ def read_token(text: str) -> Token:
         token = decode(Token, parse_json(_bytes(_parts(text)[1])))
     except (ValueError, BadRequest):
         raise BadRequest(NO_TOKEN) from None
-    if not _TOKENID.fullmatch(token.tokenid) or token.uses < 1 or token.names.count(ANY) > 1:
+    if not TOKENID.fullmatch(token.tokenid) or token.uses < 1 or token.names.count(ANY) > 1:
         raise BadRequest("the token lacks what every token has: ask for another one")
     if not all(text.isprintable() for text in encode(token).values() if isinstance(text, str)):
         raise BadRequest("the token holds what no name may, a line break perhaps: ask for another one")

@@ -100,10 +100,11 @@ def test_executors_live_from_registration_to_removal(shell: Shell, tmp_path: Pat
     path.write_text(json.dumps(description))
     added = shell.json("executor", "add", "--spec", str(path), "--executorid", identity_of(KEY), "--name", "img-2")
     assert (added["executorname"], added["state"]) == ("img-2", 0)
+    assert "pending" in shell.run("executor", "ls")
     assert shell.json("executor", "approve", "--name", "img-2") == {}
     assert shell.json("executor", "get", "--name", "img-2")["state"] == 1
     assert "Hardware" in shell.run("executor", "get", "--name", "img-2")
-    assert "img-2" in shell.run("executor", "ls", "--filter", "mg")
+    assert "offline" in shell.run("executor", "ls", "--filter", "mg")
     assert "img-2" not in shell.run("executor", "ls", "--type", "cli")
     assert shell.json("executor", "ls", "--type", "nothing") == []
     assert "Executor" in shell.run("executor", "ls", "--full")
@@ -111,6 +112,19 @@ def test_executors_live_from_registration_to_removal(shell: Shell, tmp_path: Pat
     shell.run("executor", "remove", "--name", "img-2")
     assert "img-2" not in shell.run("executor", "ls")
     assert "unregistered" in shell.run("executor", "ls", "--all")
+
+
+def test_revoking_asks_first_and_says_so_when_the_executor_was_out_already(shell: Shell, tmp_path: Path) -> None:
+    executor(shell, tmp_path, "lost")
+    assert "add --yes" in shell.refused("executor", "revoke", "--name", "lost", code=2)
+    shell.run("executor", "revoke", "--name", "lost", "--yes")
+    assert shell.err == "Executor lost is cut off; what it ran goes back to the queue\n"
+    shell.run("executor", "revoke", "--name", "lost", "--yes")
+    assert "was not in the colony any more" in shell.err
+
+
+def test_what_is_no_token_is_not_revoked(shell: Shell) -> None:
+    assert "neither a token nor the id of one" in shell.refused("enrol", "revoke", "xx", code=2)
 
 
 def test_a_created_executor_has_its_key_in_a_private_file_that_is_never_overwritten(
@@ -253,8 +267,8 @@ def test_exec_says_what_it_was_told(shell: Shell, tmp_path: Path) -> None:
 
 
 def test_an_unknown_field_of_a_spec_is_mentioned(shell: Shell, tmp_path: Path) -> None:
-    process = shell.json("function", "submit", "--spec", spec(tmp_path, maxexectimes=3))
-    assert "'maxexectimes' is no field of a function spec" in shell.err
+    process = shell.json("function", "submit", "--spec", spec(tmp_path, _comment=3))
+    assert "'_comment' is no field of a function spec" in shell.err
     shell.run("process", "cancel", "-p", process["processid"])
     assert process["processid"] in shell.run("process", "psc", "--ids")
     shell.run("process", "removeall", "--cancelled", "--yes")

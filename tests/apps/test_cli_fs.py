@@ -105,10 +105,11 @@ def test_files_are_listed_described_fetched_and_removed(shell: Shell, tmp_path: 
     shell.run("fs", "get", "-i", old, "-d", str(tmp_path / "old"))
     assert (tmp_path / "old" / "f").read_text() == "1"
     shell.run("fs", "remove", "-i", old)
-    shell.run("fs", "remove", "-l", "/l", "-n", "g")
+    assert "add --yes" in shell.refused("fs", "remove", "-l", "/l", "-n", "g", code=2)
+    shell.run("fs", "remove", "-l", "/l", "-n", "g", "--yes")
     assert [row["name"] for row in shell.json("fs", "ls", "-l", "/l")] == ["f"]
     assert (here / "g").exists()
-    assert "404" in shell.refused("fs", "remove", "-l", "/l", "-n", "g", code=1)
+    assert "404" in shell.refused("fs", "remove", "-l", "/l", "-n", "g", "--yes", code=1)
     assert "-n NAME" in shell.refused("fs", "get", "-l", "/l", "-d", str(tmp_path), code=2)
     assert ".cfs" in shell.refused("fs", "ls", code=2)
 
@@ -152,6 +153,8 @@ def test_a_snapshot_brings_back_what_was_removed(shell: Shell, tmp_path: Path) -
     }  # fmt: skip
     shell.run("fs", "snapshot", "remove", "-i", created["snapshotid"])
     assert "404" in shell.refused("fs", "snapshot", "info", "-n", "v1", code=1)
+    assert "no files at /snap" in shell.refused("fs", "snapshot", "create", "-l", "/snap", "-n", "v2", code=1)
+    shell.run("fs", "sync", "-d", str(here), "-l", "/snap", "--yes")
     shell.run("fs", "snapshot", "create", "-l", "/snap", "-n", "v2")
     shell.run("fs", "snapshot", "removeall", "--yes")
     assert shell.json("fs", "snapshot", "ls") == []

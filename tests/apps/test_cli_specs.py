@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,8 @@ def test_the_colony_and_the_limits_are_filled_in(tmp_path: Path) -> None:
 
 
 def test_what_the_file_says_stays(tmp_path: Path) -> None:
-    value = {"funcname": "f", "maxwaittime": 5, "maxexectime": 0, "maxretries": 3, "conditions": {"colonyname": "mine"}}
+    value = {"funcname": "f", "maxwaittime": 5, "maxexectime": 0, "maxretries": 3}
+    value["conditions"] = {"colonyname": "mine", "executortype": "x"}
     spec = specs.complete_function_spec(specs.read_function_spec(written(tmp_path, value))[0], "lab", "demo")
     assert spec["conditions"]["colonyname"] == "mine"
     assert (spec["maxwaittime"], spec["maxexectime"], spec["maxretries"], spec["label"]) == (5, -1, 3, "demo")
@@ -42,13 +44,32 @@ def test_keys_are_read_in_any_case_and_unknown_ones_are_named(tmp_path: Path) ->
     value = {
         "FuncName": "f",
         "MaxExecTime": 7,
-        "maxexectimes": 9,
-        "Conditions": {"ExecutorType": "x", "excutornames": []},
+        "_comment": 9,
+        "Conditions": {"ExecutorType": "x", "why": []},
     }
     spec, unknown = specs.read_function_spec(written(tmp_path, value))
     assert specs.complete_function_spec(spec, "lab")["maxexectime"] == 7
     assert spec["conditions"]["executortype"] == "x"
-    assert unknown == ["maxexectimes", "conditions.excutornames"]
+    assert unknown == ["_comment", "conditions.why"]
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (
+            {"conditons": {"executortype": "x"}},
+            "'conditons' is no field of a function spec; did you mean 'conditions'?",
+        ),
+        ({"conditions": {"executortyp": "x"}}, "did you mean 'executortype'?"),
+        ({"maxexectimes": 3, "conditions": {"executortype": "x"}}, "did you mean 'maxexectime'?"),
+        ({"conditions": {"executornames": ["a"]}}, "for whom?"),
+        ({"funcname": ""}, "which function?"),
+    ],
+)
+def test_what_nobody_would_take_and_what_is_mistyped_is_refused(tmp_path: Path, value: Any, said: str) -> None:
+    path = written(tmp_path, {"funcname": "f", **value})
+    with pytest.raises(UsageError, match=re.escape(said)):
+        specs.read_function_spec(path)
 
 
 @pytest.mark.parametrize("value", [[{"nodename": "a"}], {"functionspecs": []}])
@@ -96,7 +117,9 @@ def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
 
 
 def test_numbers_stay_exact(tmp_path: Path) -> None:
-    spec, _ = specs.read_function_spec(written(tmp_path, '{"funcname": "f", "args": [12345678901234567890, 1.0]}'))
+    spec, _ = specs.read_function_spec(
+        written(tmp_path, '{"funcname": "f", "conditions": {"executortype": "x"}, "args": [12345678901234567890, 1.0]}')
+    )
     assert specs.complete_function_spec(spec, "lab")["args"] == [12345678901234567890, 1.0]
 
 

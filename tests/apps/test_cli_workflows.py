@@ -214,9 +214,9 @@ def test_an_unknown_field_is_mentioned_and_the_object_of_the_wire_is_understood(
     shell: Shell, tmp_path: Path, worker: list[str]
 ) -> None:
     path = tmp_path / "whole.json"
-    path.write_text(json.dumps({"colonyname": "dev", "functionspecs": [node("a", retries=3)]}))
+    path.write_text(json.dumps({"colonyname": "dev", "functionspecs": [node("a", _comment=3)]}))
     graph = shell.json("workflow", "submit", "--spec", str(path))
-    assert "'retries' is no field of a function spec" in shell.err
+    assert "'_comment' is no field of a function spec" in shell.err
     process = shell.json("process", "get", "-p", graph["processids"][0])
     assert (process["spec"]["maxexectime"], process["spec"]["conditions"]["colonyname"]) == (-1, "dev")
 

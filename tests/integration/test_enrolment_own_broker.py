@@ -195,7 +195,17 @@ def test_account_then_token_then_another_key_then_out(site: Site) -> None:
     assert identity_of(key.read_text().strip()) == following[1]
     device = command(folder, "executor", "os", "start", "-v")
     assert following[1] in submit_and_wait(site)
-    words = ("executor", "revoke", "--name", "pi", "--executorid", following[1], "--broker-config", str(site.files))
+    words = (
+        "executor",
+        "revoke",
+        "--yes",
+        "--name",
+        "pi",
+        "--executorid",
+        following[1],
+        "--broker-config",
+        str(site.files),
+    )
     assert json.loads(site.owner(*words, "--json"))["account"] == "removed"
     assert following[1] not in (site.files / "passwords").read_text() + (site.files / "credentials").read_text()
     site.reload()

@@ -181,7 +181,7 @@ def test_a_revoked_executor_is_cut_off_and_its_work_goes_to_another(tmp_path: Pa
         )
         while not (tmp_path / "once").exists():
             assert running.poll() is None
-        owner(lab, "executor", "revoke", "--name", "pi")
+        owner(lab, "executor", "revoke", "--yes", "--name", "pi")
         saying(running, "the connection to")
         saying(running, "refused the connection")
         other = Device(lab, "other")

@@ -226,7 +226,7 @@ async def ls(session: Session) -> int:
 
 
 async def revoke(session: Session) -> int:
-    from colonies_edge.protocol.enrolment import PREFIX, read_token
+    from colonies_edge.protocol.enrolment import PREFIX, TOKENID, read_token
 
     text = session.args.tokenid
     if text.startswith(f"{PREFIX}."):
@@ -234,6 +234,8 @@ async def revoke(session: Session) -> int:
             text = read_token(text).tokenid
         except BadRequest as error:
             raise UsageError(error.message) from None
+    elif not TOKENID.fullmatch(text):
+        raise UsageError(f"{text!r} is neither a token nor the id of one; `{PROGRAM} enrol ls` shows ids")
     reply = await session.ask("revokeenrolmentmsg", colonyname=session.colony, tokenid=text)
     return session.done(reply, f"Token {text} counts no more; who came in with it is still in: executor revoke")
 

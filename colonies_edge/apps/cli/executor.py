@@ -15,9 +15,11 @@ from colonies_edge.apps.cli.show import word
 from colonies_edge.apps.cli.specs import read_executor_spec
 from colonies_edge.crypto.identity import identity_of, new_private_key
 from colonies_edge.protocol.errors import UsageError
+from colonies_edge.protocol.limits import COUNT_MAX
 from colonies_edge.transports.system import entropy
 
 _UNREGISTERED = 3
+_RUNNING = 1
 
 
 async def add(session: Session) -> int:
@@ -111,7 +113,9 @@ async def ls(session: Session) -> int:
     if not session.listed(chosen, "No executors found"):
         return 0
     if not args.full:
-        show_members.executor_list(session.console, chosen, states=args.all)
+        running = await session.ask("getprocessesmsg", colonyname=session.colony, state=_RUNNING, count=COUNT_MAX) or []
+        now = (await session.wire()).client.clock.now_ms() * 1_000_000
+        show_members.executor_list(session.console, chosen, running, now)
         return 0
     functions = await session.ask("getfunctionsmsg", colonyname=session.colony, executorname="") or []
     for number, executor in enumerate(chosen):
@@ -194,7 +198,7 @@ GROUP = Group(
             colony=True,
             flags=(
                 switch("--full", help="everything about each"),
-                switch("--all", help="removed ones too, and their states"),
+                switch("--all", help="removed ones too"),
                 flag("--type", metavar="TYPE", help="only of this type"),
                 flag("--location", metavar="NAME", help="only at this location"),
                 flag("-f", "--filter", metavar="TEXT", help="only with this text in the name or type"),

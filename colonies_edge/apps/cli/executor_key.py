@@ -9,13 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from colonies_edge.apps.cli.command import Command, flag
+from colonies_edge.apps.cli.command import Command, flag, switch
 from colonies_edge.apps.cli.console import PROGRAM
 from colonies_edge.apps.cli.exits import Failed
 from colonies_edge.apps.cli.numbers import identity
 from colonies_edge.apps.cli.session import Session
 from colonies_edge.apps.config import VARIABLES, read_devenv, write_devenv
 from colonies_edge.protocol.errors import ColoniesError, Forbidden, NoConnection, UsageError
+from colonies_edge.protocol.model_base import ExecutorState
 
 if TYPE_CHECKING:
     from colonies_edge.apps.executor.settings import ExecutorSettings
@@ -174,9 +175,11 @@ async def revoke(session: Session) -> int:
     if not name:
         raise UsageError("which executor? Give --name NAME, or set COLONIES_EXECUTOR_NAME")
     rows = await session.ask("getenrolmentsmsg", colonyname=session.colony) or []
-    executorid = session.args.executorid or await _identity(session, name)
+    known = await _known(session, name)
+    executorid = session.args.executorid or str(known.get("executorid") or "")
     if session.args.broker_config and not executorid:
         raise UsageError("which account? Give --executorid ID, or set COLONIES_PRVKEY to a user's key to look it up")
+    session.confirm(f"Cut executor {name} of colony {session.colony} off?")
     await session.ask("removeexecutormsg", colonyname=session.colony, executorname=name)
     told = {"executorname": name, "executorid": executorid, "account": ""}
     if session.args.broker_config:
@@ -184,34 +187,37 @@ async def revoke(session: Session) -> int:
 
         told["account"] = "removed" if remove_account(Path(session.args.broker_config), executorid) else "not there"
     if not session.shown_as_json(told):
-        _say_what_is_left(session, told, rows)
+        _say_what_is_left(session, told, rows, was_in=known.get("state") != ExecutorState.UNREGISTERED)
     return 0
 
 
-async def _identity(session: Session, name: str) -> str:
-    """Members may look, the owner is none: with a user's key, if there is one."""
+async def _known(session: Session, name: str) -> dict[str, Any]:
+    """The executor, {} where nobody may look: members may, the owner is none, so with a user's key if there is one."""
     from colonies_edge.apps.cli.wire import asker
 
     config = session.config
     if not config.prvkey:
-        return ""
+        return {}
     ask = asker(config, config.mqtt, session.serverid, trust_any_broker=session.args.skip_tls_verify)
     try:
-        executor = await ask(
+        executor: dict[str, Any] = await ask(
             config.prvkey,
             session.colony,
             {"msgtype": "getexecutormsg", "colonyname": session.colony, "executorname": name},
         )
     except (ColoniesError, NoConnection):
-        return ""
-    return str(executor["executorid"])
+        return {}
+    return executor
 
 
-def _say_what_is_left(session: Session, told: dict[str, str], rows: list[dict[str, Any]]) -> None:
+def _say_what_is_left(session: Session, told: dict[str, str], rows: list[dict[str, Any]], *, was_in: bool) -> None:
     from colonies_edge.transports.mqtt_socket import BrokerUrl
 
     say, name = session.console.info, told["executorname"]
-    say(f"Executor {name} is cut off; what it ran goes back to the queue")
+    if was_in:
+        say(f"Executor {name} is cut off; what it ran goes back to the queue")
+    else:
+        say(f"Executor {name} was not in the colony any more, removed or silent for long; it stays out")
     if told["account"]:
         say(f"Its account at the broker: {told['account']}. Now: systemctl reload mosquitto")
     elif BrokerUrl.parse(session.config.mqtt).username:
@@ -242,6 +248,7 @@ REVOKE = Command(
     colony=True,
     flags=(
         flag("--name", metavar="NAME", help="the executor; without it, COLONIES_EXECUTOR_NAME"),
+        switch("--yes", help="do not ask"),
         flag("--executorid", type=identity, metavar="ID", help="its identity, for its account at the broker"),
         flag(
             "--broker-config",

@@ -78,7 +78,7 @@ GROUP = Group(
             run=fs_files.remove,
             key="prvkey",
             colony=True,
-            flags=(ID, DIR, LABEL, NAME),
+            flags=(ID, DIR, LABEL, NAME, switch("--yes", help="do not ask")),
         ),
     ),
     subgroups=(

@@ -124,6 +124,7 @@ async def remove(session: Session) -> int:
             await filer.remove_version(args.fileid)
             return session.done({}, f"Version removed: {args.fileid}")
         label, name = label_of(session), _name(session)
+        session.confirm(f"Remove {label.rstrip('/')}/{name} with all its versions?")
         await filer.remove(label, name)
     except TransferFailed as error:
         raise Failed(f"it is removed from the list, not from the object store: {error}") from error

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from colonies_edge.apps.cli import show
 from colonies_edge.apps.cli.command import Command, Group, flag, switch
+from colonies_edge.apps.cli.console import PROGRAM
 from colonies_edge.apps.cli.exits import Failed
 from colonies_edge.apps.cli.fs_common import DIR, LABEL, client_of, filer_of, judge, label_of, place_of
 from colonies_edge.apps.cli.progress import Bar
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
 
 
 async def create(session: Session) -> int:
-    snapshot = await (await client_of(session)).create_snapshot(label_of(session), session.args.snapshotname)
+    client, label = await client_of(session), label_of(session)
+    if not await client.get_file_labels(label, exact=True):
+        raise Failed(f"there are no files at {label}; `{PROGRAM} fs label ls` lists the labels")
+    snapshot = await client.create_snapshot(label, session.args.snapshotname)
     text = f"Snapshot {snapshot.name} of {snapshot.label or '/'}: {len(snapshot.fileids)} files, {snapshot.snapshotid}"
     return session.done(encode(snapshot), text)
 

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from colonies_edge.apps.cli.console import Console
-from colonies_edge.apps.cli.show import when, word, words, yes_no
+from colonies_edge.apps.cli.show import at, when, word, words, yes_no
+from colonies_edge.apps.cli.show_status import PRESENCE_TONES
+from colonies_edge.apps.cli.status_view import executor_line, held_by
 from colonies_edge.apps.cli.table import Cell, Column
 
 EXECUTOR_STATES = ("pending", "approved", "rejected", "unregistered")
@@ -19,14 +21,18 @@ def executor_state(state: Any) -> Cell:
     return Cell(EXECUTOR_STATES[state], _TONES[state])
 
 
-def executor_list(console: Console, executors: Iterable[Mapping[str, Any]], *, states: bool) -> None:
-    columns = [Column("Name", keep=True), Column("Type"), Column("Location"), Column("Last heard from", keep=True)]
+def executor_list(
+    console: Console, executors: Iterable[Mapping[str, Any]], running: Iterable[Mapping[str, Any]], now: int
+) -> None:
+    """`running` are processes, `now` is the coordinator's time: who holds work or was just heard is there."""
+    columns = [Column("Name", keep=True), Column("Type"), Column("State", keep=True), Column("Location")]
+    held = held_by(running)
     rows: list[list[str | Cell]] = []
     for executor in sorted(executors, key=lambda e: word(e.get("executorname"))):
-        heard = when(executor.get("lastheardfromtime"))
-        row: list[str | Cell] = [word(executor.get(key)) for key in ("executorname", "executortype", "locationname")]
-        rows.append([*row, heard, *([executor_state(executor.get("state"))] if states else [])])
-    console.grid([*columns, *([Column("State", keep=True)] if states else [])], rows)
+        line = executor_line(executor, held.get(word(executor.get("executorid")), []), now)
+        presence = Cell(line.presence, PRESENCE_TONES.get(line.presence, "dim"))
+        rows.append([line.executorname, line.executortype, presence, line.locationname, at(line.lastheardfromtime)])
+    console.grid([*columns, Column("Last heard from", keep=True)], rows)
 
 
 def executor(console: Console, value: Mapping[str, Any], functions: Iterable[Mapping[str, Any]]) -> None:

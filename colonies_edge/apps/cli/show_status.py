@@ -29,7 +29,7 @@ _STATE_TONES = {
     "failed": "red",
     "cancelled": "magenta",
 }
-_PRESENCE_TONES = {ONLINE: "green", AT_WORK: "blue", OFFLINE: "red", PENDING: "yellow"}
+PRESENCE_TONES = {ONLINE: "green", AT_WORK: "blue", OFFLINE: "red", PENDING: "yellow"}
 _NAME, _COUNT = 9, 7  # cells of "Processes", and of a counter
 _HELD_SHOWN = 3
 _LAST_COLUMN_MIN = 12  # the last column says what something does, or why it failed: it gets at least so much
@@ -149,7 +149,7 @@ def _executor(executor: ExecutorLine, now: int) -> tuple[Cell, ...]:
         Cell(executor.executorname),
         Cell(executor.executortype),
         Cell(executor.locationname or "-", "" if executor.locationname else "dim"),
-        Cell(presence, _PRESENCE_TONES.get(executor.presence, "dim")),
+        Cell(presence, PRESENCE_TONES.get(executor.presence, "dim")),
         Cell(", ".join(held) + (f", and {more} more" if more else "") or "-", "blue" if held else "dim"),
     )
 

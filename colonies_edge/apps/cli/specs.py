@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import sys
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from colonies_edge.apps.cli.console import PROGRAM
 from colonies_edge.protocol.codec import decode
@@ -15,6 +16,8 @@ from colonies_edge.protocol.errors import BadRequest, UsageError
 from colonies_edge.protocol.json_text import parse_json
 from colonies_edge.protocol.limits import MESSAGE_BYTES_MAX
 from colonies_edge.protocol.model import Conditions, Executor, FunctionSpec
+
+T = TypeVar("T")
 
 _LIMITS = ("maxwaittime", "maxexectime")
 
@@ -59,25 +62,34 @@ def read_function_spec(path: str) -> tuple[dict[str, Any], list[str]]:
         )
     if not isinstance(value, dict):
         raise UsageError(f'{path}: a function spec is a JSON object like {{"funcname": "…", "conditions": {{…}}}}')
+    return function_spec(value, path)
+
+
+def function_spec(value: Mapping[str, Any], where: str) -> tuple[dict[str, Any], list[str]]:
+    """One function spec of a file, and the fields in it that nobody will look at.
+
+    The coordinator takes what no executor ever will, as upstream's does; here it is refused, and so is a field that
+    looks mistyped.
+    """
     spec = lower(value)
-    decoded(FunctionSpec, spec, path)
     if isinstance(spec.get("conditions"), dict):
         spec["conditions"] = lower(spec["conditions"])
-    return spec, unknown_of_function(spec)
+    read = decoded(FunctionSpec, spec, where)
+    unknown = _unknown(spec, FunctionSpec, where)
+    unknown += [f"conditions.{key}" for key in _unknown(spec.get("conditions") or {}, Conditions, where)]
+    if not read.funcname:
+        raise UsageError(f"{where}: which function? It has no funcname; add it")
+    if not read.conditions.executortype:
+        raise UsageError(f"{where}: for whom? Without an executortype in its conditions nobody would take it; add it")
+    return spec, unknown
 
 
-def unknown_of_function(spec: Mapping[str, Any]) -> list[str]:
-    """The fields of a function spec that nobody will look at."""
-    conditions = _unknown(spec.get("conditions") or {}, Conditions)
-    return _unknown(spec, FunctionSpec) + [f"conditions.{key}" for key in conditions]
-
-
-def decoded(cls: type[Any], value: Mapping[str, Any], path: str) -> None:
+def decoded(cls: type[T], value: Mapping[str, Any], where: str) -> T:
     """The same reader as the coordinator's, so what it would refuse is refused here, with the file's name."""
     try:
-        decode(cls, value)
+        return decode(cls, value)
     except BadRequest as error:
-        raise UsageError(f"{path}: {error.message}; correct the file") from error
+        raise UsageError(f"{where}: {error.message}; correct the file") from error
 
 
 def complete_function_spec(spec: Mapping[str, Any], colonyname: str, label: str | None = None) -> dict[str, Any]:
@@ -109,9 +121,15 @@ def lower(value: Mapping[str, Any]) -> dict[str, Any]:
     return {key.lower(): item for key, item in value.items()}
 
 
-def _unknown(value: Mapping[str, Any], cls: type[Any]) -> list[str]:
-    known = {field.name.rstrip("_") for field in fields(cls)}
-    return [key for key in value if key not in known]
+def _unknown(value: Mapping[str, Any], cls: type[Any], where: str) -> list[str]:
+    """Raises UsageError for one that is nearly the name of a field."""
+    known = [field.name.rstrip("_") for field in fields(cls)]
+    unknown = [key for key in value if key not in known]
+    for key in unknown:
+        near = difflib.get_close_matches(key, known, 1)
+        if near:
+            raise UsageError(f"{where}: {key!r} is no field of a function spec; did you mean {near[0]!r}?")
+    return unknown
 
 
 def comma_list(text: str | None) -> list[str]:

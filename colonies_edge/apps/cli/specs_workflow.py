@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from colonies_edge.apps.cli.console import PROGRAM
-from colonies_edge.apps.cli.specs import complete_function_spec, decoded, lower, read_json, unknown_of_function
+from colonies_edge.apps.cli.specs import complete_function_spec, decoded, function_spec, lower, read_json
 from colonies_edge.protocol.errors import UsageError
 from colonies_edge.protocol.limits import MESSAGE_BYTES_CEILING
-from colonies_edge.protocol.model import Blueprint, BlueprintDefinition, FunctionSpec
+from colonies_edge.protocol.model import Blueprint, BlueprintDefinition
 
 if TYPE_CHECKING:
     from colonies_edge.apps.cli.session import Session
@@ -46,11 +46,8 @@ def read_workflow(path: str, colonyname: str) -> tuple[dict[str, Any], list[str]
     colony = str(whole.get("colonyname") or "") or colonyname
     found, unknown = [], []
     for number, node in enumerate(nodes, 1):
-        spec = lower(node)
-        if isinstance(spec.get("conditions"), dict):
-            spec["conditions"] = lower(spec["conditions"])
-        decoded(FunctionSpec, spec, f"{path}: node {spec.get('nodename') or number}")
-        unknown += [key for key in unknown_of_function(spec) if key not in unknown]
+        spec, more = function_spec(node, f"{path}: node {lower(node).get('nodename') or number}")
+        unknown += [key for key in more if key not in unknown]
         found.append(complete_function_spec(spec, colony))
     return {"colonyname": colony, "functionspecs": found}, unknown
 
@@ -63,15 +60,24 @@ def read_blueprint(path: str, colonyname: str) -> dict[str, Any]:
         raise UsageError(
             f"{path}: It looks like a blueprint definition, try to use `{PROGRAM} blueprint definition add` instead"
         )
-    decoded(Blueprint, value, path)
+    read = decoded(Blueprint, value, path)
+    _named(path, **{"kind": read.kind, "metadata.name": read.metadata.name})
     return _in_colony(value, colonyname)
 
 
 def read_definition(path: str, colonyname: str) -> dict[str, Any]:
     """A kind of blueprints, with the colony where it names none."""
     value = _object(path, "blueprint definition", '{"metadata": {"name": "…"}, "spec": {"names": {"kind": "…"}, …}}')
-    decoded(BlueprintDefinition, value, path)
+    read = decoded(BlueprintDefinition, value, path)
+    _named(path, **{"metadata.name": read.metadata.name, "spec.names.kind": read.spec.names.kind})
     return _in_colony(value, colonyname)
+
+
+def _named(path: str, **needed: str) -> None:
+    """The coordinator takes what has no name; nobody could speak of it then."""
+    for field, value in needed.items():
+        if not value:
+            raise UsageError(f"{path} has no {field}; add it")
 
 
 def _object(path: str, what: str, shape: str) -> dict[str, Any]:

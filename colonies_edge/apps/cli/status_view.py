@@ -171,6 +171,14 @@ def time_of(value: Any) -> int:
 
 def _executors(executors: Iterable[Json], running: Iterable[Json], now: int, since: int) -> list[ExecutorLine]:
     """Those who hold work first, oldest work first; then by name."""
+    held = held_by(running)
+    lines = [executor_line(one, held.get(word(one.get("executorid")), []), now, since) for one in executors]
+    shown = [line for line in lines if line.presence != UNREGISTERED or _left_lately(line, now)]
+    return sorted(shown, key=lambda e: (not e.holding, e.holding[0].starttime if e.holding else 0, e.executorname))
+
+
+def held_by(running: Iterable[Json]) -> dict[str, list[HeldLine]]:
+    """Executor id → what it holds."""
     held: dict[str, list[HeldLine]] = {}
     for process in running:
         line = HeldLine(
@@ -179,12 +187,10 @@ def _executors(executors: Iterable[Json], running: Iterable[Json], now: int, sin
             starttime=time_of(process.get("starttime")),
         )
         held.setdefault(word(process.get("assignedexecutorid")), []).append(line)
-    lines = [_executor(one, held.get(word(one.get("executorid")), []), now, since) for one in executors]
-    shown = [line for line in lines if line.presence != UNREGISTERED or _left_lately(line, now)]
-    return sorted(shown, key=lambda e: (not e.holding, e.holding[0].starttime if e.holding else 0, e.executorname))
+    return held
 
 
-def _executor(executor: Json, holding: list[HeldLine], now: int, since: int = 0) -> ExecutorLine:
+def executor_line(executor: Json, holding: list[HeldLine], now: int, since: int = 0) -> ExecutorLine:
     """`since`: who was heard by the coordinator before it started anew may be gone, and shows himself if he is not."""
     state, heard = executor.get("state"), time_of(executor.get("lastheardfromtime"))
     presence = _STATES[state] if isinstance(state, int) and 0 <= state < len(_STATES) else OFFLINE
