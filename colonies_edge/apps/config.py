@@ -44,6 +44,19 @@ VARIABLES: Mapping[str, str] = MappingProxyType(
         "monitor_interval": "COLONIES_MONITOR_INTERVAL",
     }
 )
+_FOLDER_OF = "run this in your colony's folder, `colonies-edge dev` makes one"
+REMEDIES: Mapping[str, str] = MappingProxyType(
+    {
+        "colonyname": f"give --colonyname NAME, or {_FOLDER_OF}, on a device `colonies-edge enrol TOKEN`",
+        "prvkey": f"give --prvkey KEY, of a user or an executor, or {_FOLDER_OF}",
+        "colony_prvkey": f"give --colonyprvkey KEY, of the colony's owner, or {_FOLDER_OF}",
+        "server_prvkey": "give --serverprvkey KEY, of the server's owner: it is in server.key of the coordinator's data"
+        f" folder; or {_FOLDER_OF}",
+        "executorname": "give --name NAME, of the executor",
+        "executortype": "give --executortype TYPE, of the work that it is for",
+    }
+)
+A_KEY = "a private key is 64 hex digits, `colonies-edge security generate` makes one"
 SECRETS = frozenset({"prvkey", "colony_prvkey", "server_prvkey", "executor_prvkey"})
 _HOLDERS = {
     "prvkey": "a user of colony {colony}",
@@ -97,20 +110,24 @@ class Config:
     def need(self, name: str) -> str:
         value: str = getattr(self, name)
         if not value:
-            raise UsageError(f"{VARIABLES[name]} is not set; {self._remedy(name)}")
+            raise UsageError(f"{VARIABLES[name]} is not set: {self._remedy(name)}")
         return value
 
     def _remedy(self, name: str) -> str:
         if self.of_device and name in SECRETS:
             whose = _HOLDERS[name].format(colony=self.colonyname)
             return f"this folder is that of executor {self.executorname}: run it where {whose} has a key, or set it"
-        return "run `colonies-edge dev` in this folder, or set it"
+        return REMEDIES[name]
 
     @property
     def of_device(self) -> bool:
         """Whether a file, as `enrol` writes it, makes this folder that of an executor: nobody has a colony here."""
         written = self.source("executorname") not in (FLAG, ENVIRONMENT, CREDENTIAL, DEFAULT, NOT_SET)
         return written and not (self.prvkey or self.colony_prvkey or self.server_prvkey)
+
+    def no_key(self, name: str) -> UsageError:
+        """For a value that is no private key, without the value."""
+        return UsageError(f"{self.describe(name)} is no private key; {A_KEY}")
 
     def __repr__(self) -> str:
         """Without the private keys: configurations end up in logs and tracebacks."""

@@ -14,7 +14,7 @@ from colonies_edge.apps import config as settings
 from colonies_edge.apps.config import VARIABLES, Config
 from colonies_edge.apps.keys import keep_key
 from colonies_edge.crypto.identity import InvalidKey, identity_of
-from colonies_edge.protocol.errors import BadRequest, Forbidden, UsageError
+from colonies_edge.protocol.errors import BadRequest, Forbidden
 from colonies_edge.transports.ports import NotAdmitted
 
 COLONY = "dev"
@@ -69,7 +69,7 @@ def checked_key(config: Config, name: str) -> str:
         if private_key:
             identity_of(private_key)
     except InvalidKey as error:
-        raise UsageError(f"{config.describe(name)}: {error}; a private key is 64 hex digits") from error
+        raise config.no_key(name) from error
     return private_key
 
 

@@ -73,8 +73,8 @@ class BlockingClient:
     def __init__(self, endpoint: Endpoint, prvkey: str, colonyname: str = "") -> None:
         try:
             signer = Signer(prvkey)
-        except InvalidKey as error:
-            raise UsageError(f"{error}: a private key is 64 hex digits") from None
+        except InvalidKey:
+            raise UsageError("this is no private key; a private key is 64 hex digits") from None
         self._make: Callable[[], AsyncClient] = lambda: AsyncClient(endpoint, signer, colonyname)
         self._client: AsyncClient | None = None
         self._thread: LoopThread | None = None

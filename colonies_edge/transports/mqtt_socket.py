@@ -42,9 +42,14 @@ class Tls:
             try:
                 context.load_cert_chain(self.certfile, self.keyfile or None, password=lambda: "")
             except OSError as error:
-                files = " and ".join(filter(None, (self.certfile, self.keyfile)))
-                raise UsageError(f"{files} are no certificate and its unencrypted key in PEM; give others") from error
+                raise UsageError(self._no_pair()) from error
         return context
+
+    def _no_pair(self) -> str:
+        wanted = "a certificate and its unencrypted key in PEM"
+        if self.keyfile:
+            return f"{self.certfile} and {self.keyfile} are not {wanted}; give others"
+        return f"{self.certfile} does not hold {wanted}; name the key's file with COLONIES_MQTT_KEY or --tls-client-key"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +95,11 @@ async def connect(host: str, port: int, context: ssl.SSLContext | None) -> socke
     """
     loop = asyncio.get_running_loop()
     failure: Exception = OSError(f"no address for {host}")
-    for family, kind, proto, _, address in await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+    try:
+        addresses = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise OSError(words_for(error, host)) from error
+    for family, kind, proto, _, address in addresses:
         sock = socket.socket(family, kind, proto)
         try:
             sock.setblocking(False)
@@ -101,7 +110,7 @@ async def connect(host: str, port: int, context: ssl.SSLContext | None) -> socke
             failure = TlsFailed(words_for(error, host))
         except OSError as error:
             sock.close()
-            failure = error
+            failure = OSError(words_for(error, host))
         except BaseException:
             sock.close()
             raise
@@ -228,7 +237,7 @@ def no_answer(url: BrokerUrl, sock: BufferedSocket | None) -> NoConnection:
     hint = "; if that is a port for TLS, the address begins with mqtts://"
     if url.tls:  # in TLS 1.3 the handshake is over for us before the broker has looked at what we showed
         hint = "; if it demands a client certificate, set COLONIES_MQTT_CERT and COLONIES_MQTT_KEY"
-    return NoConnection(f"{url} closed the connection without an answer{hint}")
+    return NoConnection(f"the broker closed the connection without an answer{hint}")
 
 
 def no_answer_yet(url: BrokerUrl) -> NoConnection:

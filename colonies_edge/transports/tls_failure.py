@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 
 # X509_V_ERR_… of OpenSSL, which the ssl module hands through without names.
@@ -23,7 +24,8 @@ def words_for(error: OSError, host: str) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return _unbelieved(error, host)
     if not isinstance(error, ssl.SSLError):
-        return str(error)
+        # asyncio puts what it called in place of the system's words; names that nobody resolves have numbers below 0.
+        return os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
     reason = error.reason or ""
     if reason in ("WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"):
         return "what answers there does not speak TLS: use mqtt:// instead of mqtts://, or the broker's TLS port"

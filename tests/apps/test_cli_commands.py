@@ -83,7 +83,7 @@ def test_users_can_be_added_shown_and_removed(shell: Shell) -> None:
     assert "bob" in shell.run("user", "ls") and "UserId" in shell.run("user", "get", "--name", "bob")
     assert "add --yes" in shell.refused("user", "remove", "--name", "bob", code=2)
     assert shell.json("user", "remove", "--name", "bob", "--yes") == {}
-    assert "user is nil" in shell.refused("user", "get", "--name", "bob", code=1)
+    assert "no user of that name" in shell.refused("user", "get", "--name", "bob", code=1)
 
 
 def test_a_user_can_take_another_identity(shell: Shell) -> None:
@@ -314,7 +314,7 @@ def test_quiet_leaves_only_results_and_errors(shell: Shell) -> None:
 def test_the_wrong_key_colony_or_broker_is_named_with_its_remedy(shell: Shell) -> None:
     assert "has to know" in shell.refused("process", "ps", "--prvkey", "12" * 32, code=3)
     assert "COLONIES_PRVKEY (flag)" in shell.refused("process", "ps", "--prvkey", "12", code=2)
-    assert "does not exist" in shell.refused("process", "ps", "--colonyname", "nowhere", code=1)
+    assert "no colony nowhere here" in shell.refused("process", "ps", "--colonyname", "nowhere", code=1)
     assert "no broker URL" in shell.refused("process", "ps", "--mqtt", "mqtt://h:x", "--host", "y", code=2)
     assert "--mqtt" in shell.refused("process", "ps", "--mqtt", "ftp://x", code=2)
     assert "--topic-root" in shell.refused("process", "ps", "--topic-root", "a/#", code=2)

@@ -59,7 +59,7 @@ def test_a_cron_is_added_shown_run_and_removed(shell: Shell, spec: str) -> None:
     assert shell.err.startswith("Cron run: workflow ") and graphid not in shell.err
     assert shell.json("cron", "remove", "--cronid", cronid) == {}
     assert shell.run("cron", "ls") == "" and shell.err == "No crons found\n"
-    assert "cron is nil" in shell.refused("cron", "get", "--cronid", cronid, code=1)
+    assert "no cron of that id" in shell.refused("cron", "get", "--cronid", cronid, code=1)
     shell.run("workflow", "removeall", "--yes")
 
 
@@ -73,7 +73,9 @@ def test_a_cron_says_when_and_only_once(shell: Shell, spec: str) -> None:
     assert (added["interval"], added["random"]) == (3600, True)
     assert "already exists" in shell.refused(*named, "--interval", "3600", code=1)
     assert "3600 s" in shell.run("cron", "get", "--cronid", added["cronid"])
-    shell.run("cron", "remove", "--cronid", added["cronid"])
+    assert shell.json("cron", "get", "--name", "x") == shell.json("cron", "get", "--cronid", added["cronid"])
+    assert "no cron named 'y'; `colonies-edge cron ls`" in shell.refused("cron", "run", "--name", "y", code=1)
+    shell.run("cron", "remove", "--name", "x")
 
 
 def test_a_generator_collects_arguments_until_there_are_enough(shell: Shell, spec: str) -> None:
@@ -84,7 +86,7 @@ def test_a_generator_collects_arguments_until_there_are_enough(shell: Shell, spe
     assert shell.json("generator", "get", "--generatorid", generatorid)["queuesize"] == 1
     text = shell.run("generator", "get", "--generatorid", generatorid)
     assert "QueueSize" in text and "600 s" in text and "Function specification of a" in text
-    shell.run("generator", "pack", "--generatorid", generatorid, "--arg", "two")
+    shell.run("generator", "pack", "--name", "batch", "--arg", "two")
     started = shell.json("workflow", "psw")
     assert len(started) == 1
     root = shell.json("process", "get", "-p", started[0]["rootprocessids"][0])
@@ -92,7 +94,9 @@ def test_a_generator_collects_arguments_until_there_are_enough(shell: Shell, spe
     assert generatorid in shell.run("generator", "ls") and len(shell.json("generator", "ls")) == 1
     shell.run("generator", "remove", "--generatorid", generatorid)
     assert shell.json("generator", "ls") == []
-    assert "generator is nil" in shell.refused("generator", "pack", "--generatorid", generatorid, "--arg", "x", code=1)
+    assert "no generator of that id" in shell.refused(
+        "generator", "pack", "--generatorid", generatorid, "--arg", "x", code=1
+    )
     shell.run("workflow", "removeall", "--yes")
 
 
@@ -107,7 +111,7 @@ def test_places_are_added_by_the_owner_and_seen_by_members(shell: Shell) -> None
     assert "add --yes" in shell.refused("location", "remove", "--name", "lab", code=2)
     shell.run("location", "remove", "--name", "lab", "--yes")
     assert shell.run("location", "ls") == "" and shell.err == "No locations found\n"
-    assert "location is nil" in shell.refused("location", "get", "--name", "lab", code=1)
+    assert "no location of that name" in shell.refused("location", "get", "--name", "lab", code=1)
 
 
 def test_logs_are_found_followed_and_shown_around_what_was_found(dev: Dev, shell: Shell, tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def test_a_workflow_lives_from_submission_to_removal(shell: Shell, tmp_path: Pat
     shell.run("workflow", "remove", "--workflowid", graphid)
     assert shell.err == f"Workflow removed: {graphid}\n"
     assert shell.run("workflow", "psc") == "" and shell.err == "No cancelled workflows found\n"
-    assert "graph is nil" in shell.refused("workflow", "get", "--workflowid", graphid, code=1)
+    assert "no workflow of that id" in shell.refused("workflow", "get", "--workflowid", graphid, code=1)
 
 
 def test_waiting_ends_when_the_last_node_did_and_shows_all(
@@ -206,6 +206,9 @@ def test_a_function_is_not_submitted_from_a_workflow(shell: Shell, tmp_path: Pat
 
 
 def test_what_the_coordinator_refuses_names_the_nodes(shell: Shell, tmp_path: Path) -> None:
+    typo = pipeline(tmp_path, node("first"), node("b", "frist"))
+    said = shell.refused("workflow", "submit", "--spec", typo, code=2)
+    assert "node 'b' depends on 'frist', which is no nodename in it; did you mean 'first'?" in said
     circle = pipeline(tmp_path, node("a", "b"), node("b", "a"))
     assert "a -> b -> a" in shell.refused("workflow", "submit", "--spec", circle, code=1)
 

@@ -68,7 +68,7 @@ def test_an_empty_flag_is_a_value_that_was_given(tmp_path: Path) -> None:
 
 
 def test_a_missing_setting_says_which_variable_and_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="COLONIES_COLONY_NAME is not set; run `colonies-edge dev`"):
+    with pytest.raises(UsageError, match="COLONIES_COLONY_NAME is not set: give --colonyname NAME, or run this in"):
         config.load(folder=tmp_path, environ={}).need("colonyname")
 
 

@@ -60,8 +60,8 @@ def data_folder(session: Session) -> Path:
 
 async def start(session: Session) -> int:
     from colonies_edge.apps import dev
-    from colonies_edge.apps.cli.services import serve
-    from colonies_edge.apps.coordinator.run import server_key
+    from colonies_edge.apps.cli.services import Busy, serve
+    from colonies_edge.apps.coordinator.run import Busy, server_key
 
     options = _options(session)
 
@@ -76,7 +76,10 @@ async def start(session: Session) -> int:
         if identities.colonyname and identities.colony_prvkey:
             await _found(session, running, identities)
 
-    busy = f"name a free one: `{PROGRAM} coordinator start --listen HOST:PORT`"
+    busy = Busy(
+        mqtt=f"name a free one: `{PROGRAM} coordinator start --listen HOST:PORT`",
+        http="name a free one with --http HOST:PORT, or leave --http away for none",
+    )
     return await serve(options, ready, busy=busy, beside=_bridge(session))
 
 

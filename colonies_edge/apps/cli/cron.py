@@ -6,7 +6,7 @@ from typing import Any
 
 from colonies_edge.apps.cli import show_schedule
 from colonies_edge.apps.cli.command import Command, Flag, Group, flag, switch
-from colonies_edge.apps.cli.listing import COUNT_FLAG, first_of
+from colonies_edge.apps.cli.listing import COUNT_FLAG, first_of, id_of
 from colonies_edge.apps.cli.numbers import number
 from colonies_edge.apps.cli.session import Session
 from colonies_edge.apps.cli.show import when, word
@@ -40,7 +40,7 @@ async def add(session: Session) -> int:
 
 
 async def get(session: Session) -> int:
-    reply = await session.ask("getcronmsg", cronid=session.args.cronid)
+    reply = await session.ask("getcronmsg", cronid=await _id(session))
     if not session.shown_as_json(reply):
         show_schedule.cron(session.console, reply)
     return 0
@@ -60,10 +60,11 @@ async def ls(session: Session) -> int:
 
 async def run(session: Session) -> int:
     """The answer is the cron as it was; whether it was started is seen from what it is now."""
-    before = await session.ask("runcronmsg", cronid=session.args.cronid)
+    cronid = await _id(session)
+    before = await session.ask("runcronmsg", cronid=cronid)
     if session.shown_as_json(before):
         return 0
-    now = await session.ask("getcronmsg", cronid=session.args.cronid)
+    now = await session.ask("getcronmsg", cronid=cronid)
     graphid = now.get("prevprocessgraphid")
     if graphid and graphid != before.get("prevprocessgraphid"):
         session.console.info(f"Cron run: workflow {graphid}")
@@ -73,11 +74,15 @@ async def run(session: Session) -> int:
 
 
 async def remove(session: Session) -> int:
-    reply = await session.ask("removecronmsg", cronid=session.args.cronid)
+    reply = await session.ask("removecronmsg", cronid=await _id(session))
     return session.done(reply, f"Cron removed: {session.args.cronid}")
 
 
-_ID = flag("--cronid", required=True, metavar="ID", help="the cron")
+async def _id(session: Session) -> str:
+    return await id_of(session, "getcronsmsg", "cronid", session.args.cronid)
+
+
+_ID = flag("--cronid", "--name", dest="cronid", required=True, metavar="ID", help="the cron: its id or its name")
 
 
 def _simple(name: str, help: str, run: Any, *flags: Flag) -> Command:

@@ -60,7 +60,7 @@ async def _in_folder(session: Session, folder: Path) -> int:
         ended.append(await _one_job(session, settings.load(flags, environ={}, devenv=devenv)))
         stopping.set()
 
-    await services.run(options, ready, stopping, busy="try again")
+    await services.run(options, ready, stopping, busy=services.Busy(mqtt="try again", http=""))
     return ended[0]
 
 

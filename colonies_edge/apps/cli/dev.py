@@ -21,7 +21,7 @@ _HOST = "127.0.0.1"
 
 async def run(session: Session) -> int:
     from colonies_edge.apps import dev
-    from colonies_edge.apps.cli.services import serve
+    from colonies_edge.apps.cli.services import Busy, serve
     from colonies_edge.apps.cli.start_flags import retention_of
     from colonies_edge.apps.cli.wire import asker
     from colonies_edge.apps.coordinator import Options
@@ -47,7 +47,11 @@ async def run(session: Session) -> int:
         write_devenv(folder / DEVENV, dev.devenv_of(identities, running.url, config.topic_root, http=running.http))
         _greet(session, running, identities, folder)
 
-    return await serve(options, ready, busy=f"name a free one: `{PROGRAM} dev --port N`")
+    busy = Busy(
+        mqtt=f"name a free one: `{PROGRAM} dev --port N`",
+        http=f"name a free one for HTTP: `{PROGRAM} dev --http-port N`, 0 for none",
+    )
+    return await serve(options, ready, busy=busy)
 
 
 def _http(session: Session, port: int) -> Http | None:

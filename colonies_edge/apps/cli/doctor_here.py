@@ -13,7 +13,7 @@ from pathlib import Path
 from colonies_edge import __version__
 from colonies_edge.apps.cli.doctor_finding import OK, PROBLEM, WARNING, Finding
 from colonies_edge.apps.cli.session import Session
-from colonies_edge.apps.config import SECRETS, VARIABLES, devenv_path, display
+from colonies_edge.apps.config import REMEDIES, SECRETS, VARIABLES, devenv_path, display
 from colonies_edge.crypto.identity import InvalidKey, backend_name, identity_of
 from colonies_edge.protocol.errors import UsageError
 
@@ -63,7 +63,7 @@ async def settings(session: Session) -> AsyncIterator[Finding]:
             about="colony",
             verdict=PROBLEM,
             sentence=f"{VARIABLES['colonyname']} is not set",
-            remedy="run `colonies-edge dev` in this folder, or set it",
+            remedy=REMEDIES["colonyname"],
         )
 
 

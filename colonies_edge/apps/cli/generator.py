@@ -6,7 +6,7 @@ from typing import Any
 
 from colonies_edge.apps.cli import show_schedule
 from colonies_edge.apps.cli.command import Command, Flag, Group, flag
-from colonies_edge.apps.cli.listing import COUNT_FLAG, first_of
+from colonies_edge.apps.cli.listing import COUNT_FLAG, first_of, id_of
 from colonies_edge.apps.cli.numbers import count, number
 from colonies_edge.apps.cli.session import Session
 from colonies_edge.apps.cli.show import word
@@ -32,12 +32,12 @@ async def add(session: Session) -> int:
 
 async def pack(session: Session) -> int:
     args = session.args
-    reply = await session.ask("packgeneratormsg", generatorid=args.generatorid, arg=args.arg)
+    reply = await session.ask("packgeneratormsg", generatorid=await _id(session), arg=args.arg)
     return session.done(reply, f"Argument packed into generator {args.generatorid}")
 
 
 async def get(session: Session) -> int:
-    reply = await session.ask("getgeneratormsg", generatorid=session.args.generatorid)
+    reply = await session.ask("getgeneratormsg", generatorid=await _id(session))
     if not session.shown_as_json(reply):
         show_schedule.generator(session.console, reply)
     return 0
@@ -56,11 +56,17 @@ async def ls(session: Session) -> int:
 
 
 async def remove(session: Session) -> int:
-    reply = await session.ask("removegeneratormsg", generatorid=session.args.generatorid)
+    reply = await session.ask("removegeneratormsg", generatorid=await _id(session))
     return session.done(reply, f"Generator removed: {session.args.generatorid}")
 
 
-_ID = flag("--generatorid", required=True, metavar="ID", help="the generator")
+async def _id(session: Session) -> str:
+    return await id_of(session, "getgeneratorsmsg", "generatorid", session.args.generatorid)
+
+
+_ID = flag(
+    "--generatorid", "--name", dest="generatorid", required=True, metavar="ID", help="the generator: its id or its name"
+)
 
 
 def _simple(name: str, help: str, run: Any, *flags: Flag) -> Command:

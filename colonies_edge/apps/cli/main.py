@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered has no reader
         return PIPE_CLOSED
     except Exception as error:
-        line, code = explain(error)
+        line, code = explain(error, as_json="--json" in words)
         if code is None:
             raise
         print(f"{PROGRAM}: {line}", file=sys.stderr)
@@ -86,8 +86,10 @@ def _log_to_stderr(verbose: bool) -> None:
     )
 
 
-def explain(error: Exception) -> tuple[str, int | None]:
-    """One line that says what happened and what to do, and the exit code; None is a defect of ours."""
+def explain(error: Exception, *, as_json: bool = False) -> tuple[str, int | None]:
+    """One line that says what happened and what to do, and the exit code; None is a defect of ours. With
+    `as_json` refusals keep the text of the wire: a program reads them."""
+    from colonies_edge.apps.config import A_KEY
     from colonies_edge.crypto.identity import InvalidKey
 
     line = " ".join(str(error).split())
@@ -96,27 +98,15 @@ def explain(error: Exception) -> tuple[str, int | None]:
     if isinstance(error, UsageError):
         return line, USAGE
     if isinstance(error, InvalidKey):
-        return f"{line}; a private key is 64 hex digits, `{PROGRAM} security generate` makes one", USAGE
+        return f"this is no private key; {A_KEY}", USAGE
     if isinstance(error, NoConnection):
         hint = f"; `{PROGRAM} doctor` finds out more" if line.startswith("no answer") else ""
         return f"{line}{hint}", NO_CONNECTION
     if isinstance(error, ColoniesError):
-        return f"{line} (status {error.status}){_remedy(error.status)}", FAILED
+        from colonies_edge.apps.cli.refusals import as_on_the_wire, in_words
+
+        return (as_on_the_wire if as_json else in_words)(error), FAILED
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror or line}", FAILED
     return line, None
-
-
-def _remedy(status: int) -> str:
-    """What a person can do about a refusal; the coordinator's text says what it is."""
-    return {
-        400: "; correct the request and try again",
-        403: f"; `{PROGRAM} config` shows which key and colony are used, and where they come from",
-        404: "; check the name or id",
-        408: "; try again later",
-        409: "; look at its present state first",
-        413: "; send less, keep big data in files",
-        429: "; wait a little and try again",
-        503: "; try again later",
-    }.get(status, "; check the name or id, the coordinator's log may say more")

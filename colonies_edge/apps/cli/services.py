@@ -8,6 +8,7 @@ import os
 import signal
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from colonies_edge.apps.cli.config import without_password
@@ -33,15 +34,23 @@ def manager() -> Notifier:
     return notifier
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Busy:
+    """What to do about a port that is taken: the broker's, that of HTTP."""
+
+    mqtt: str
+    http: str
+
+
 async def serve(
     options: Options,
     ready: Callable[[Running], Awaitable[None]],
     *,
-    busy: str,
+    busy: Busy,
     beside: Callable[[Running, asyncio.Event], Awaitable[None]] | None = None,
 ) -> int:
-    """Run a coordinator until SIGINT or SIGTERM; `ready` is called once it listens. `busy` is what to do about a port
-    that is taken. `beside` runs with it until the event that it gets, and ends before the coordinator does."""
+    """Run a coordinator until SIGINT or SIGTERM; `ready` is called once it listens. `beside` runs with it until the
+    event that it gets, and ends before the coordinator does."""
     await run(options, ready, until_told(), busy=busy, beside=beside)
     return SUCCESS
 
@@ -60,12 +69,12 @@ async def run(
     ready: Callable[[Running], Awaitable[None]],
     stopping: asyncio.Event,
     *,
-    busy: str,
+    busy: Busy,
     beside: Callable[[Running, asyncio.Event], Awaitable[None]] | None = None,
 ) -> None:
     """The same until an event. Raises what ended it, and what `ready` or `beside` raised."""
     from colonies_edge.apps.certificates import ClockNotSet, CryptographyMissing
-    from colonies_edge.apps.coordinator import coordinating, run_until
+    from colonies_edge.apps.coordinator import HttpPortTaken, coordinating, run_until
     from colonies_edge.storage.errors import StoreFailed
 
     notifier = manager()
@@ -102,8 +111,10 @@ async def run(
     except OSError as error:
         if error.errno == errno.EADDRINUSE and not options.mqtt:
             where = f"port {options.port} of {options.host}"
-            raise Failed(f"{where} is taken by another program; {busy}") from error
+            raise Failed(f"{where} is taken by another program; {busy.mqtt}") from error
         raise
+    except HttpPortTaken as error:
+        raise Failed(f"{error}; {busy.http}") from error
 
 
 async def _nobody(_: Running, stopping: asyncio.Event) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from colonies_edge.apps.cli.console import PROGRAM
@@ -49,7 +50,19 @@ def read_workflow(path: str, colonyname: str) -> tuple[dict[str, Any], list[str]
         spec, more = function_spec(node, f"{path}: node {lower(node).get('nodename') or number}")
         unknown += [key for key in more if key not in unknown]
         found.append(complete_function_spec(spec, colony))
+    _require_known(path, found)
     return {"colonyname": colony, "functionspecs": found}, unknown
+
+
+def _require_known(path: str, nodes: Sequence[Mapping[str, Any]]) -> None:
+    """What a node waits for has to be in the same file."""
+    names = [str(node.get("nodename") or "") for node in nodes]
+    for name, node in zip(names, nodes, strict=True):
+        for parent in node["conditions"].get("dependencies") or ():
+            if parent not in names:
+                near = difflib.get_close_matches(parent, names, 1)
+                hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
+                raise UsageError(f"{path}: node {name!r} depends on {parent!r}, which is no nodename in it; {hint}")
 
 
 def read_blueprint(path: str, colonyname: str) -> dict[str, Any]:

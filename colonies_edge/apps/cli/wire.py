@@ -32,7 +32,7 @@ _WHOSE = {
 def signing_key(config: Config, key: str) -> tuple[str, str]:
     """The private key for a command, and whose it is. Executors use COLONIES_PRVKEY where they have no key of their
     own; on a device, what executors may ask as users do is asked as its executor; questions that everybody may ask are
-    asked with any key there is, and without one as a stranger."""
+    asked with any key there is, and without one ("") as a stranger."""
     names = {"any": tuple(_WHOSE), "member": ("prvkey",), "executor_prvkey": ("executor_prvkey", "prvkey")}
     found = next((name for name in names.get(key, (key,)) if getattr(config, name)), "")
     if found:
@@ -43,7 +43,7 @@ def signing_key(config: Config, key: str) -> tuple[str, str]:
         if kept := config.executor_prvkey or kept_key(config):
             return kept, f"executor {config.executorname}"
     if key == "any":
-        return new_private_key(entropy(32)), "a stranger"
+        return "", "a stranger"
     return config.need(names.get(key, (key,))[-1]), ""  # it says what to do
 
 
@@ -54,7 +54,8 @@ class Wire:
         self, config: Config, private_key: str, *, mqtt: str = "", serverid: str = "", trust_any_broker: bool = False
     ) -> None:
         self._config = config
-        self._signer = _signer(config, private_key)
+        self._stranger = not private_key
+        self._signer = _signer(config, private_key or new_private_key(entropy(32)))
         found = endpoint_of(config, tls=tls_of(config, believe_any=trust_any_broker))
         self._endpoint = replace(found, mqtt=mqtt or found.mqtt, serverid=serverid or found.serverid, patience_s=OPEN_S)
         try:
@@ -100,6 +101,8 @@ class Wire:
         source = self._config.source("mqtt")
         if isinstance(error.__cause__, TlsFailed):
             return ""  # it says itself what to do
+        if isinstance(error, NotAdmitted) and self._stranger:
+            return "; it lets in only whom the coordinator knows: give --prvkey KEY of a member, or set COLONIES_PRVKEY"
         if isinstance(error, NotAdmitted):
             pinned = f", and to be {self._endpoint.serverid}" if self._endpoint.serverid else ""
             return f"; the coordinator there has to know {self._signer.identity}{pinned}"
@@ -125,7 +128,7 @@ def _signer(config: Config, private_key: str) -> Signer:
         return Signer(private_key)
     except InvalidKey as error:
         name = next((name for name in sorted(SECRETS) if getattr(config, name) == private_key), "prvkey")
-        raise UsageError(f"{config.describe(name)}: {error}; a private key is 64 hex digits") from error
+        raise config.no_key(name) from error
 
 
 def asker(

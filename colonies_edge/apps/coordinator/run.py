@@ -86,7 +86,8 @@ class Running:
 async def coordinating(options: Options) -> AsyncIterator[Running]:
     """Start a coordinator, with its broker if it shall have one; `await running.coordinator.run()` inside.
 
-    Raises StoreFailed, NoConnection, ColoniesError (another coordinator's data), UsageError, OSError (port in use).
+    Raises StoreFailed, NoConnection, ColoniesError (another coordinator's data), UsageError, OSError (port in use),
+    HttpPortTaken.
     """
     async with AsyncExitStack() as stack:
         options.data.mkdir(mode=0o700, parents=True, exist_ok=True)

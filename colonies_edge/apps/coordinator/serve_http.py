@@ -18,6 +18,10 @@ from colonies_edge.transports.desk import Shown
 _NEEDED = ("starlette", "uvicorn", "websockets")
 
 
+class HttpPortTaken(Exception):
+    """Where HTTP was to be served, somebody else listens."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Http:
     """Where and how to serve HTTP; with `tls` it is https.
@@ -48,7 +52,7 @@ async def serve_http(
 ) -> tuple[str, Backend]:
     """Start a gateway that ends with the stack: its URL, and what `getserverinfomsg` says of it.
 
-    Raises UsageError when something is missing, or a certificate cannot be used, and OSError for a taken port.
+    Raises UsageError when something is missing, or a certificate cannot be used, HttpPortTaken, OSError.
     """
     absent = missing()
     if absent:
@@ -70,8 +74,7 @@ async def serve_http(
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
-        where = f"port {http.port} of {http.host}"
-        raise UsageError(f"{where} is taken by another program; name a free one for HTTP, or none") from error
+        raise HttpPortTaken(f"port {http.port} of {http.host} is taken by another program") from error
     stack.push_async_callback(gateway.close)
     stack.callback(coordinator.desk.close)  # first: everybody who waits is told
     return gateway.url, Backend(type="http", host=http.host, port=gateway.port, tls=tls is not None)

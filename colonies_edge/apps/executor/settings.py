@@ -106,5 +106,5 @@ def _signer(config: Config, kept: Path) -> Signer:
 def _checked(config: Config, name: str) -> Signer:
     try:
         return Signer(getattr(config, name))
-    except InvalidKey as error:
-        raise UsageError(f"{config.describe(name)}: {error}; a private key is 64 hex digits") from None
+    except InvalidKey:
+        raise config.no_key(name) from None
