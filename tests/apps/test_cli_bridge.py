@@ -83,6 +83,7 @@ def test_a_bridge_is_started_shown_and_stopped(
         _, said = bridge.communicate()
     assert (bridge.returncode, "Traceback" in said) == (0, False), said
     assert status(shell, code=1)["state"] == "stopped"
+    assert "was up since" in shell.run("bridge", "status", code=1) and "T" not in text.split("since ")[1][:12]
 
 
 def test_a_bridge_that_was_killed_is_not_shown_as_running(
@@ -129,7 +130,7 @@ def test_a_bridge_without_the_owners_keys_says_what_the_owners_have_to_do(
 
 @pytest.mark.parametrize("words", [("bridge", "start"), ("coordinator", "start", "--bridge", "bridge.toml")])
 def test_a_file_that_makes_no_sense_is_one_line(shell: Shell, tmp_path: Path, words: tuple[str, ...]) -> None:
-    assert "cannot read" in shell.refused(*words, code=2)
+    assert "there is no bridge.toml here: name the file" in shell.refused(*words, code=2)
     (tmp_path / "bridge.toml").write_text("name = 1")
     assert "name is a text" in shell.refused(*words, code=2)
 

@@ -270,7 +270,7 @@ def test_an_unknown_field_of_a_spec_is_mentioned(shell: Shell, tmp_path: Path) -
     process = shell.json("function", "submit", "--spec", spec(tmp_path, _comment=3))
     assert "'_comment' is no field of a function spec" in shell.err
     shell.run("process", "cancel", "-p", process["processid"])
-    assert process["processid"] in shell.run("process", "psc", "--ids")
+    assert process["processid"] in shell.run("process", "psc")
     shell.run("process", "removeall", "--cancelled", "--yes")
     assert shell.run("process", "psc") == ""
     assert shell.err == "No cancelled processes found\n"

@@ -232,3 +232,9 @@ def test_a_taken_port_for_http_is_said_with_what_to_do(start: Start) -> None:
     assert dev.process.returncode == 1
     assert "another program; name a free one for HTTP: `colonies-edge dev --http-port N`, 0" in said
     assert said.count("\n") == 1
+
+
+def test_verbose_is_about_this_program_and_not_about_its_libraries(start: Start) -> None:
+    _, said = start("--port", "0", "-v").stop()
+    assert " INFO colonies_edge." in said
+    assert not {"amqtt", "transitions", "asyncio"} & {word.split(".")[0] for word in said.split()}

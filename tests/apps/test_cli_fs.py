@@ -73,13 +73,19 @@ def test_without_a_person_to_ask_nothing_is_moved(shell: Shell, tmp_path: Path) 
     assert shell.json("fs", "ls", "-l", "/asked") == []
 
 
+def test_a_folder_that_cannot_be_used_or_is_nowhere_is_said(shell: Shell, tmp_path: Path) -> None:
+    assert "neither a folder" in shell.refused("fs", "sync", "-d", str(tmp_path / "no"), "-l", "/nowhere", code=1)
+    (tmp_path / "f").write_text("")
+    assert "cannot use the folder" in shell.refused("fs", "sync", "-d", str(tmp_path / "f"), "-l", "/nowhere", code=1)
+
+
 def test_conflicts_are_said_and_neither_side_is_lost(shell: Shell, tmp_path: Path) -> None:
     here, there = tree(tmp_path / "here", {"f": "first"}), tmp_path / "there"
     shell.run("fs", "sync", "-d", str(here), "-l", "/c", "--yes")
     shell.run("fs", "sync", "-d", str(there), "-l", "/c", "--yes")
     (there / "f").write_text("second, there")
     shell.run("fs", "sync", "-d", str(there), "-l", "/c", "--yes", "--quiet")
-    assert "/c/f will be replaced at the server: the local one is newer" in shell.err
+    assert "in conflict, /c/f will be replaced at the server: the local one is newer" in shell.err
     shell.run("fs", "sync", "-d", str(here), "--yes", "--quiet", "--dry")
     assert "/c/f will be replaced at the server: the local one is an earlier version of it" in shell.err
     (here / "f").write_text("third, here")

@@ -27,6 +27,7 @@ from tests.support.colony import environment, typed
         (error_of(403, "Access denied"), 1),
         (error_of(404, "not there"), 1),
         (error_of(418, "teapot"), 1),
+        (FileExistsError(17, "File exists", "spec.json"), 1),
         (PermissionError(13, "Permission denied", "/etc/x"), 1),
         (RuntimeError("a defect of ours"), None),
     ],
@@ -35,6 +36,7 @@ def test_each_failure_has_its_code_and_one_line(error: Exception, code: int | No
     line, found = explain(error)
     assert found == code
     assert "\n" not in line and line
+    assert "; " in line or not isinstance(error, OSError)
 
 
 def test_refusals_say_what_to_do() -> None:

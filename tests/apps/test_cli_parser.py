@@ -345,3 +345,14 @@ def test_counts_have_their_own_defaults() -> None:
     assert parse(["workflow", "psw"]).count == 20
     assert parse(["blueprint", "history", "--name", "x"]).limit == 10
     assert parse(["blueprint", "log"]).count == 100
+
+
+@pytest.mark.parametrize(
+    ("line", "asked"),
+    [("fs remove -l /x -n y --yess", "fs remove"), ("process --nope", "process"), ("doctor --nope", "doctor")],
+)
+def test_an_unknown_flag_is_refused_with_the_help_of_its_command(
+    line: str, asked: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(line.split()) == 2
+    assert capsys.readouterr().err.endswith(f"; see `colonies-edge {asked} --help`\n")

@@ -77,6 +77,28 @@ def test_the_log_appears_while_the_command_runs(folder: Path) -> None:
     assert (out, err, command.returncode) == ("second\n", "", 0)
 
 
+@pytest.mark.parametrize("kind", ["process", "workflow"])
+def test_who_stops_waiting_is_told_that_the_work_goes_on(folder: Path, kind: str) -> None:
+    (folder / "long.json").write_text(json.dumps({"funcname": "x", "conditions": {"executortype": "nobody"}}))
+    (folder / "flow.json").write_text(
+        json.dumps([{"nodename": "a", "funcname": "x", "conditions": {"executortype": "n"}}])
+    )
+    spec = (
+        ["function", "submit", "--spec", "long.json"]
+        if kind == "process"
+        else ["workflow", "submit", "--spec", "flow.json"]
+    )
+    command = typed(folder, *spec, "--wait")
+    assert command.stderr is not None
+    identity = command.stderr.readline().split()[-1]
+    command.send_signal(signal.SIGINT)
+    _, said = command.communicate()
+    flag = "-p" if kind == "process" else "--workflowid"
+    shows, ends = (f"`colonies-edge {kind} {verb} {flag} {identity}`" for verb in ("get", "cancel"))
+    assert (command.returncode, said) == (130, f"The {kind} goes on; {shows} shows it, {ends} ends it\n")
+    assert said_by(folder, *ends.strip("`").split()[1:])[0] == 0
+
+
 def test_the_demonstration_prints_sayhello_and_leaves_nothing_behind(tmp_path: Path) -> None:
     temporary = tmp_path / "tmp"
     temporary.mkdir()

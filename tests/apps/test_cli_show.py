@@ -113,15 +113,16 @@ def test_a_function_specification_says_what_is_unlimited() -> None:
 def test_a_list_of_processes_has_one_time_column_that_fits_the_state() -> None:
     for state, title in ((0, "SUBMISSION TIME"), (1, "START TIME"), (2, "END TIME"), (3, "END TIME"), (4, "END TIME")):
         console_ = console()
-        show.process_list(console_, [PROCESS], state, {"70" * 32: "img-1"}, ids=False)
+        show.process_list(console_, [PROCESS], state, {"70" * 32: "img-1"})
         header = shown(console_).split("\n")[1]
         assert [cell.strip() for cell in header.split("|")[1:-1]] == [
+            "ID",
             "FUNCNAME",
             "ARGS",
             "KWARGS",
             title,
-            "EXECUTOR NAME",
-            "EXECUTOR TYPE",
+            "EXECUTOR",
+            "TYPE",
             "INITIATOR",
             "LABEL",
         ]
@@ -135,7 +136,7 @@ def test_a_listed_process_shows_who_has_it_and_else_who_may() -> None:
         (waiting, {}, "img-1"),
     ):
         console_ = console()
-        show.process_list(console_, [process], 0, names, ids=True)
+        show.process_list(console_, [process], 0, names)
         row = [cell.strip() for cell in shown(console_).split("\n")[3].split("|")[1:-1]]
         assert row[0] == "5e" * 32
         assert row[5] == executor

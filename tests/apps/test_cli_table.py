@@ -66,9 +66,34 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
     assert "…" in table
 
 
-def test_ids_are_never_cut() -> None:
-    table = grid([Column("Id", keep=True), Column("Args")], [["f" * 64, "word " * 30]], Style(unicode=True, width=60))
-    assert "f" * 64 in table
+ID = "f" * 64
+PROCESSES = [Column("Id", keep=True), Column("Func"), Column("Time", keep=True, drop=1), Column("Label", drop=2)]
+
+
+def test_ids_are_never_cut_and_where_they_have_no_room_nothing_is_drawn_around_them() -> None:
+    rows = [[ID, "word " * 30, "22:05:10", ""]]
+    table = grid(PROCESSES, rows, Style(unicode=True, width=80))
+    assert ID in table and {cells_of(line) for line in table.split("\n")} == {80}
+    assert grid(PROCESSES, [[ID, "echo", "22:05:10", ""]], Style(unicode=True, width=60)) == f"{ID}  echo"
+
+
+@pytest.mark.parametrize(("width", "shown"), [(80, "ID FUNC"), (90, "ID FUNC TIME"), (120, "ID FUNC TIME LABEL")])
+def test_columns_give_way_in_the_order_that_they_say(width: int, shown: str) -> None:
+    header = grid(PROCESSES, [[ID, "echo", "22:05:10", "x"]], Style(unicode=True, width=width)).split("\n")[1]
+    assert header.replace("│", " ").split() == shown.split()
+
+
+def test_a_column_with_nothing_in_it_gives_way_to_one_that_matters_less() -> None:
+    columns = [Column("Name"), Column("KwArgs", drop=1), Column("Label", drop=2)]
+    header = grid(columns, [["resize", "", "nightly"]], Style(unicode=True, width=22)).split("\n")[1]
+    assert header.replace("│", " ").split() == ["NAME", "LABEL"]
+
+
+def test_on_a_narrow_terminal_values_stand_below_their_names() -> None:
+    items = [("COLONIES_PRVKEY (./.colonies-edge/devenv)", "is the key of somebody"), ("disk", "")]
+    assert pairs(items, Style(unicode=True, width=60), title="Findings") == (
+        "Findings\nCOLONIES_PRVKEY (./.colonies-edge/devenv)\n  is the key of somebody\ndisk"
+    )
 
 
 def test_long_values_go_on_in_the_next_line_and_nothing_is_lost() -> None:

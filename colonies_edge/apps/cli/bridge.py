@@ -12,6 +12,7 @@ from colonies_edge.apps.cli.command import Command, Group, flag
 from colonies_edge.apps.cli.console import PROGRAM, Console
 from colonies_edge.apps.cli.exits import FAILED, SUCCESS, Failed
 from colonies_edge.apps.cli.session import Session
+from colonies_edge.apps.cli.show import when
 from colonies_edge.protocol.errors import UsageError
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def settings_of(session: Session) -> BridgeSettings:
     """The folder's own colony serves for what `[edge]` leaves out."""
     from colonies_edge.apps.bridge.settings import read_settings
 
-    config = session.config
+    config, file = session.config, _there(session.args.config, "--config")
     edge = {
         "url": config.mqtt,
         "colony": config.colonyname,
@@ -49,7 +50,14 @@ def settings_of(session: Session) -> BridgeSettings:
         "topic_root": config.topic_root,
         "colony_prvkey": config.colony_prvkey,
     }
-    return read_settings(Path(session.args.config), environ=os.environ, edge=edge, data_dir=Path(config.data_dir))
+    return read_settings(file, environ=os.environ, edge=edge, data_dir=Path(config.data_dir))
+
+
+def _there(name: str, option: str) -> Path:
+    path = Path(name)
+    if not path.exists():
+        raise UsageError(f"there is no {path} here: name the file of the bridge with {option} FILE")
+    return path
 
 
 def settings_beside(session: Session, file: str, url: str, serverid: str) -> BridgeSettings:
@@ -64,7 +72,7 @@ def settings_beside(session: Session, file: str, url: str, serverid: str) -> Bri
         "topic_root": config.topic_root,
         "colony_prvkey": config.colony_prvkey,
     }
-    return read_settings(Path(file), environ=os.environ, edge=edge, data_dir=Path(config.data_dir))
+    return read_settings(_there(file, "--bridge"), environ=os.environ, edge=edge, data_dir=Path(config.data_dir))
 
 
 async def run(
@@ -109,23 +117,25 @@ def status(session: Session) -> int:
 
 
 def _show(console: Console, value: Mapping[str, Any]) -> None:
+    runs = value.get("state") == "running"
     console.pairs(
         [
-            ("Bridge", f"{value.get('name')}, {value.get('state')} since {value.get('since')}"),
-            ("Edge", _line(value.get("edge"))),
-            ("Cloud", _line(value.get("cloud"))),
+            ("Bridge", f"{value.get('name')}, {value.get('state')} since {when(value.get('since'))}"),
+            ("Edge", _line(value.get("edge"), runs=runs)),
+            ("Cloud", _line(value.get("cloud"), runs=runs)),
             ("On their way", _waiting(value.get("waiting"))),
             ("Delivered", f"{value.get('delivered')} since the start"),
         ]
     )
 
 
-def _line(value: Any) -> str:
+def _line(value: Any, *, runs: bool) -> str:
+    """How a side is; of a bridge that does not run, how it was."""
     if not isinstance(value, dict):
         return "unknown"
-    text = f"{value.get('line')} since {value.get('since')}"
+    text = f"{'' if runs else 'was '}{value.get('line')} since {when(value.get('since'))}"
     error = value.get("lasterror")
-    return f"{text}; last error at {value.get('lasterrorat')}: {error}" if error else text
+    return f"{text}; the last trouble, at {when(value.get('lasterrorat'))}: {error}" if error else text
 
 
 def _waiting(value: Any) -> str:

@@ -38,7 +38,7 @@ async def ls(session: Session) -> int:
     colonies = await session.ask("getcoloniesmsg", topic_colony="_") or []
     if session.listed(colonies, "No colonies found"):
         rows = sorted([word(c.get("name")), word(c.get("colonyid"))] for c in colonies)
-        session.console.grid([Column("Name", keep=True), Column("ColonyId", keep=True)], rows)
+        session.console.grid([Column("Name", keep=True), Column("ColonyId", keep=True, drop=1)], rows)
     return 0
 
 

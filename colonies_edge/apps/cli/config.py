@@ -19,7 +19,7 @@ def show(session: Session) -> int:
         return 0
     from colonies_edge.apps.cli.table import Column
 
-    columns = [Column("Setting", keep=True), Column("Value"), Column("From", keep=True)]
+    columns = [Column("Setting", keep=True), Column("Value"), Column("From", keep=True, drop=1)]
     session.console.grid(columns, [(variable, value, source) for variable, value, source in found])
     return 0
 

@@ -61,7 +61,7 @@ def data_folder(session: Session) -> Path:
 async def start(session: Session) -> int:
     from colonies_edge.apps import dev
     from colonies_edge.apps.cli.services import Busy, serve
-    from colonies_edge.apps.coordinator.run import Busy, server_key
+    from colonies_edge.apps.coordinator.run import server_key
 
     options = _options(session)
 

@@ -49,7 +49,8 @@ async def get(session: Session) -> int:
 async def ls(session: Session) -> int:
     crons = await first_of(session, "getcronsmsg", "cronid")
     if session.listed(crons, "No crons found"):
-        columns = [Column("CronId", keep=True), Column("Name"), Column("Initiator"), Column("Next run", keep=True)]
+        columns = [Column("CronId", keep=True, drop=3), Column("Name", keep=True), Column("Initiator", drop=2)]
+        columns += [Column("Next run", keep=True, drop=1)]
         rows = [
             [word(cron.get("cronid")), word(cron.get("name")), word(cron.get("initiatorname")), when(cron["nextrun"])]
             for cron in sorted(crons, key=lambda cron: word(cron.get("name")))

@@ -112,7 +112,9 @@ def _show(session: Session, findings: list[Finding]) -> None:
     console = session.console
     rows = [(variable, entry["value"], entry["source"]) for variable, entry in _settings(session).items()]
     if rows:
-        console.grid([Column("Setting", keep=True), Column("Value"), Column("From", keep=True)], rows, "Settings")
+        console.grid(
+            [Column("Setting", keep=True), Column("Value"), Column("From", keep=True, drop=1)], rows, "Settings"
+        )
     show_findings(console, findings)
     if not session.args.fix and any(finding.fix is not None for finding in findings):
         console.info("`doctor --fix` mends what is safe to mend")

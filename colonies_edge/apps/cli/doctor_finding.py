@@ -44,14 +44,22 @@ def as_json(finding: Finding) -> dict[str, str]:
 
 
 def show_findings(console: Console, findings: Sequence[Finding]) -> None:
-    """Each with what to do, in the colour of its verdict."""
+    """Each with what to do, in the colour of its verdict; a line each, with the verdict, where nobody sees colours."""
+    if console.style.width is None:
+        for finding in findings:
+            console.text(f"{finding.verdict}: {finding.about}: {_told(finding)}")
+        return
     console.pairs(
         [
             (
                 finding.about,
-                Cell(finding.sentence + (f"; {finding.remedy}" if finding.remedy else ""), _TONES[finding.verdict]),
+                Cell(_told(finding), _TONES[finding.verdict]),
             )
             for finding in findings
         ],
         "Findings",
     )
+
+
+def _told(finding: Finding) -> str:
+    return " ".join(finding.sentence.split()) + (f"; {finding.remedy}" if finding.remedy else "")

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from colonies_edge.apps.cli.command import Command, Group, flag, switch
-from colonies_edge.apps.cli.console import PROGRAM
+from colonies_edge.apps.cli.console import PROGRAM, Console
 from colonies_edge.apps.cli.exits import Failed
 from colonies_edge.apps.cli.numbers import count
 from colonies_edge.apps.cli.session import Session
-from colonies_edge.apps.cli.table import Cell, Column
+from colonies_edge.apps.cli.show import at, when
+from colonies_edge.apps.cli.table import Cell, Column, cells_of
 from colonies_edge.apps.config import DEFAULTS, DEVENV, display, load
 from colonies_edge.protocol.errors import BadRequest, Forbidden, UsageError
 from colonies_edge.protocol.limits import CAPACITY_MAX, TOKEN_S_MAX, TOKEN_USES_MAX
@@ -124,13 +125,24 @@ async def token(session: Session) -> int:
     if session.args.qr:
         from colonies_edge.apps.cli import qr_code
 
-        console.text(qr_code.drawn(text))
+        _draw(console, qr_code.drawn(text))
     many = f"{made.uses} devices" if made.uses > 1 else "one device"
-    console.info(f"For {many} of type {made.executortype} named {made.names}, until {format_time(expires)}. There:")
+    console.info(f"For {many} of type {made.executortype} named {made.names}, until {at(expires)}. There:")
     console.info(f"  {line}")
     if not made.approve:
         console.info(f"Then here: {PROGRAM} executor approve --name NAME")
     return 0
+
+
+def _draw(console: Console, code: str) -> None:
+    """Broken in its lines it is no code any more."""
+    wide, room = cells_of(code.split("\n")[0]), console.style.width
+    if room is not None and wide > room:
+        console.warn(
+            f"the QR code needs a terminal of {wide} columns, this one has {room}: make it wider, run it again"
+        )
+    else:
+        console.text(code)
 
 
 async def _token(session: Session) -> Token:
@@ -202,11 +214,11 @@ async def ls(session: Session) -> int:
         return 0
     columns = [
         Column("Token", keep=True),
-        Column("Type"),
-        Column("Names"),
-        Column("Used"),
+        Column("Type", drop=2),
+        Column("Names", drop=3),
+        Column("Used", keep=True),
         Column("By"),
-        Column("Until"),
+        Column("Until", keep=True, drop=1),
     ]
     session.console.grid(
         columns,
@@ -217,7 +229,7 @@ async def ls(session: Session) -> int:
                 row["names"],
                 Cell("revoked", "red") if row["revoked"] else f"{len(row['executornames'])} of {row['uses']}",
                 ", ".join(row["executornames"]),
-                row["expires"],
+                when(row["expires"]),
             )
             for row in rows
         ],

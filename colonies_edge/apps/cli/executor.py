@@ -114,8 +114,9 @@ async def ls(session: Session) -> int:
         return 0
     if not args.full:
         running = await session.ask("getprocessesmsg", colonyname=session.colony, state=_RUNNING, count=COUNT_MAX) or []
-        now = (await session.wire()).client.clock.now_ms() * 1_000_000
-        show_members.executor_list(session.console, chosen, running, now)
+        client = (await session.wire()).client
+        now, since = client.clock.now_ms() * 1_000_000, client.status.since * 1_000_000 if client.status else 0
+        show_members.executor_list(session.console, chosen, running, now, since)
         return 0
     functions = await session.ask("getfunctionsmsg", colonyname=session.colony, executorname="") or []
     for number, executor in enumerate(chosen):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,6 +41,15 @@ def place_of(session: Session) -> Place:
     from colonies_edge.client.place import place_of_a_person
 
     return place_of_a_person(Path(session.args.dir or "."))
+
+
+@contextmanager
+def using(place: Place) -> Iterator[None]:
+    """What the system says of a file below is said of the folder, which people know. Raises Failed."""
+    try:
+        yield
+    except OSError as error:
+        raise Failed(f"cannot use the folder {place.root}: {error.strerror}; name one that is yours with -d") from error
 
 
 def label_of(session: Session) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from colonies_edge.apps.cli import show
 from colonies_edge.apps.cli.exits import Failed
-from colonies_edge.apps.cli.fs_common import client_of, filer_of, label_of, place_of
+from colonies_edge.apps.cli.fs_common import client_of, filer_of, label_of, place_of, using
 from colonies_edge.apps.cli.progress import Bar, size
 from colonies_edge.apps.cli.session import Session
 from colonies_edge.apps.cli.table import Column
@@ -33,8 +33,8 @@ async def ls(session: Session) -> int:
     rows = [{**encode(all_[0]), "revisions": len(all_)} for all_ in found]
     if session.listed(rows, f"No files found at {label}"):
         columns = [
-            Column("Filename", keep=True), Column("Size", right=True), Column("Latest Id", keep=True), Column("Added"),
-            Column("Revisions", right=True),
+            Column("Filename", keep=True), Column("Size", right=True), Column("Latest Id", keep=True, drop=2),
+            Column("Added", keep=True, drop=1), Column("Revisions", right=True, drop=3),
         ]  # fmt: skip
         cells = [
             [all_[0].name, size(all_[0].size), all_[0].fileid, show.at(all_[0].added), str(len(all_))] for all_ in found
@@ -103,9 +103,10 @@ async def _download(session: Session, file: File) -> None:
     from colonies_edge.client.depot import TransferFailed
     from colonies_edge.client.place import UnsafeName
 
-    filer, bar = await filer_of(session), Bar(session.console, file.size)
+    filer, bar, place = await filer_of(session), Bar(session.console, file.size), place_of(session)
     try:
-        arrived = await filer.download(file, place_of(session), (), progress=bar)
+        with using(place):
+            arrived = await filer.download(file, place, (), progress=bar)
     except (TransferFailed, UnsafeName) as error:
         raise Failed(str(error)) from error
     finally:
@@ -152,4 +153,4 @@ async def label_remove(session: Session) -> int:
         raise Failed(f"files are removed from the list, not all from the object store: {error}") from error
     if not removed:
         raise Failed(f"there are no files at {label}; `colonies-edge fs label ls` lists the labels")
-    return session.done({"removed": removed}, f"{removed} files removed")
+    return session.done({"removed": removed}, f"{show.counted(removed, 'file')} removed")

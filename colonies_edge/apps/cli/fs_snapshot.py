@@ -24,7 +24,8 @@ async def create(session: Session) -> int:
     if not await client.get_file_labels(label, exact=True):
         raise Failed(f"there are no files at {label}; `{PROGRAM} fs label ls` lists the labels")
     snapshot = await client.create_snapshot(label, session.args.snapshotname)
-    text = f"Snapshot {snapshot.name} of {snapshot.label or '/'}: {len(snapshot.fileids)} files, {snapshot.snapshotid}"
+    found = show.counted(len(snapshot.fileids), "file")
+    text = f"Snapshot {snapshot.name} of {snapshot.label or '/'}: {found}, {snapshot.snapshotid}"
     return session.done(encode(snapshot), text)
 
 
@@ -32,8 +33,8 @@ async def ls(session: Session) -> int:
     snapshots = await (await client_of(session)).get_snapshots()
     if session.listed([encode(snapshot) for snapshot in snapshots], "No snapshots found"):
         columns = [
-            Column("Name", keep=True), Column("SnapshotId", keep=True), Column("Label"), Column("Files", right=True),
-            Column("Added"),
+            Column("Name", keep=True), Column("SnapshotId", keep=True, drop=4), Column("Label", drop=1),
+            Column("Files", right=True, drop=3), Column("Added", keep=True, drop=2),
         ]  # fmt: skip
         rows = [[s.name, s.snapshotid, s.label or "/", str(len(s.fileids)), show.at(s.added)] for s in snapshots]
         session.console.grid(columns, rows)
@@ -64,7 +65,7 @@ async def info(session: Session) -> int:
         ],
         "Snapshot",
     )
-    columns = [Column("Filename", keep=True), Column("FileId", keep=True), Column("Added")]
+    columns = [Column("Filename", keep=True), Column("FileId", keep=True, drop=2), Column("Added", keep=True, drop=1)]
     paths = [(f"{file.label.rstrip('/')}/{file.name}", file) for file in files]
     session.console.grid(columns, [[path, file.fileid, show.at(file.added)] for path, file in paths])
     return 0
@@ -83,7 +84,7 @@ async def download(session: Session) -> int:
     there = len(files) - report.downloaded - len(report.failures)
     session.done(
         {"downloaded": report.downloaded, "there": there, "failures": report.failures},
-        f"{report.downloaded} files downloaded, {there} were there",
+        f"{show.counted(report.downloaded, 'file')} downloaded, {there} were there",
     )
     judge(session, report, [])
     return 0

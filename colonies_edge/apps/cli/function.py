@@ -10,6 +10,7 @@ from colonies_edge.apps.cli import show_members
 from colonies_edge.apps.cli.command import Command, Flag, Group, flag, switch
 from colonies_edge.apps.cli.console import PROGRAM
 from colonies_edge.apps.cli.exits import Failed
+from colonies_edge.apps.cli.listing import is_id
 from colonies_edge.apps.cli.log import follow
 from colonies_edge.apps.cli.numbers import number
 from colonies_edge.apps.cli.session import Session
@@ -73,11 +74,18 @@ async def execute(session: Session) -> int:
     if not args.func:
         raise UsageError("which function? Give --func NAME")
     if args.targetid:  # upstream puts the id where a name is expected, and nobody ever takes the process
-        executor = await session.ask("getexecutorbyidmsg", colonyname=session.colony, executorid=args.targetid)
+        executor = await _executor(session, args.targetid)
         conditions |= {"executortype": executor["executortype"], "executornames": [executor["executorname"]]}
     elif not args.targettype:
         raise UsageError("for whom? Give --targettype TYPE, or --targetid ID for one executor")
     return await _submit(session, complete_function_spec(spec, session.colony, args.label))
+
+
+async def _executor(session: Session, typed: str) -> Any:
+    """By its id or its name."""
+    if is_id(typed):
+        return await session.ask("getexecutorbyidmsg", colonyname=session.colony, executorid=typed)
+    return await session.ask("getexecutormsg", colonyname=session.colony, executorname=typed)
 
 
 async def _submit(session: Session, spec: dict[str, Any]) -> int:
@@ -89,7 +97,8 @@ async def _submit(session: Session, spec: dict[str, Any]) -> int:
     if not (args.wait or args.out or args.follow):
         return session.done(process, f"Process submitted: {processid}")
     session.console.info(f"Process submitted: {processid}")
-    process = await (_followed(session, processid) if args.follow else session.finished(processid))
+    with session.waiting_for("process", f"process get -p {processid}", f"process cancel -p {processid}"):
+        process = await (_followed(session, processid) if args.follow else session.finished(processid))
     return _report(session, process)
 
 
@@ -166,7 +175,7 @@ GROUP = Group(
             exclusive=(
                 (
                     flag("--targettype", metavar="TYPE", help="executors of this type may run it"),
-                    flag("--targetid", metavar="ID", help="only this executor may run it"),
+                    flag("--targetid", metavar="ID", help="only this executor may run it: its id or its name"),
                 ),
             ),
         ),

@@ -46,7 +46,8 @@ async def get(session: Session) -> int:
 async def ls(session: Session) -> int:
     generators = await first_of(session, "getgeneratorsmsg", "generatorid")
     if session.listed(generators, "No generators found"):
-        columns = [Column("GeneratorId", keep=True), Column("Name"), Column("Initiator"), Column("Trigger", right=True)]
+        columns = [Column("GeneratorId", keep=True, drop=3), Column("Name", keep=True), Column("Initiator", drop=2)]
+        columns += [Column("Trigger", right=True, drop=1)]
         rows = [
             [word(generator.get(key)) for key in ("generatorid", "name", "initiatorname", "trigger")]
             for generator in sorted(generators, key=lambda generator: word(generator.get("name")))

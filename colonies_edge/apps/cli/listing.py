@@ -35,11 +35,15 @@ async def first_of(session: Session, msgtype: str, key: str, **fields: Any) -> l
     return found[:wanted]
 
 
+def is_id(typed: str) -> bool:
+    return _ID.fullmatch(typed) is not None
+
+
 async def id_of(session: Session, msgtype: str, key: str, typed: str) -> str:
     """An id as it was typed, or that of the one with the name that was typed. `key` is the field with the id."""
     from colonies_edge.client.paging import pages
 
-    if _ID.fullmatch(typed):
+    if is_id(typed):
         return typed
     for one in await pages(_asker(session, msgtype), key, _LISTED_MAX):
         if one["name"] == typed:

@@ -37,9 +37,9 @@ async def add(session: Session) -> int:
 async def ls(session: Session) -> int:
     locations = await session.ask("getlocationsmsg", colonyname=session.colony)
     if session.listed(locations, "No locations found"):
-        columns = [Column("Name", keep=True), Column("Description"), Column("Long", right=True)]
+        columns = [Column("Name", keep=True), Column("Description"), Column("Long", right=True, drop=1)]
         rows = [[word(place.get(key)) for key in ("name", "description", "long", "lat")] for place in locations]
-        session.console.grid([*columns, Column("Lat", right=True)], sorted(rows))
+        session.console.grid([*columns, Column("Lat", right=True, drop=1)], sorted(rows))
     return 0
 
 

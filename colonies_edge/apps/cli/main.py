@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -79,8 +80,9 @@ def _log_to_stderr(verbose: bool) -> None:
         logging.basicConfig(level=logging.WARNING, handlers=[JournalHandler(PROGRAM, sys.stderr)])
         logging.getLogger("colonies_edge").setLevel(logging.DEBUG if verbose else logging.INFO)
         return
+    logging.getLogger("colonies_edge").setLevel(logging.DEBUG if verbose else logging.WARNING)
     logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.WARNING,
+        level=logging.WARNING,  # of libraries: what they say of themselves at length helps nobody here
         stream=sys.stderr,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s" if verbose else f"{PROGRAM}: %(message)s",
     )
@@ -108,5 +110,20 @@ def explain(error: Exception, *, as_json: bool = False) -> tuple[str, int | None
         return (as_on_the_wire if as_json else in_words)(error), FAILED
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
-        return f"{where}{error.strerror or line}", FAILED
+        return f"{where}{error.strerror or line}{_remedy(error)}", FAILED
     return line, None
+
+
+def _remedy(error: OSError) -> str:
+    """What a person can do about a file or a folder that cannot be used."""
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return (
+            "; run it in a folder that is yours, name one (most commands: --data DIR), or have its permissions changed"
+        )
+    if error.errno in (errno.EEXIST, errno.ENOTDIR):
+        return "; a file is where a folder should be: name another one"
+    return {
+        errno.ENOENT: "; check the path",
+        errno.EISDIR: "; name a file",
+        errno.ENOSPC: "; make room on that disk",
+    }.get(error.errno or 0, "")

@@ -80,7 +80,10 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
             _load(module)(sub, words[list(words).index(name) + 1 :])
         else:
             sub.add_parser(known, help=text)
-    args = parser.parse_args(words)
+    args, unknown = parser.parse_known_args(words)
+    if unknown:
+        asked = getattr(args, "prog", None) or getattr(args, "help", parser).prog
+        raise UsageError(f"unrecognized arguments: {' '.join(unknown)}; see `{asked} --help`")
     for common in ("json", "quiet", "verbose"):
         setattr(args, common, getattr(args, common, False))
     return args

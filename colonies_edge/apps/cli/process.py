@@ -30,7 +30,7 @@ def lister(state: int) -> Callable[[Session], Coroutine[Any, Any, int]]:
             initiator=args.initiator or "",
         )
         if session.listed(processes, f"No {show.STATES[state]} processes found"):
-            show.process_list(session.console, processes, state, await _names(session, processes), ids=args.ids)
+            show.process_list(session.console, processes, state, await _names(session, processes))
         return 0
 
     return ls
@@ -121,7 +121,7 @@ _FILTERS: tuple[Flag, ...] = (
 )
 _LIST_FLAGS: tuple[Flag, ...] = (
     COUNT_FLAG,
-    switch("-i", "--ids", help="show the ids too"),
+    switch("-i", "--ids", help="as upstream's; ids are shown anyway"),
 )
 _OWNER_KEY = ("--colonyprvkey", "--prvkey")  # upstream's spelling beside ours: it is the colony owner's key either way
 

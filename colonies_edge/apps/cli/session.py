@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import inspect
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from colonies_edge.apps import config as settings
 from colonies_edge.apps.cli import show
 from colonies_edge.apps.cli.command import Command, given
-from colonies_edge.apps.cli.console import Console, harmless
+from colonies_edge.apps.cli.console import PROGRAM, Console, harmless
 from colonies_edge.protocol.errors import UsageError
 
 if TYPE_CHECKING:
@@ -102,6 +103,17 @@ class Session:
         """Wait until a workflow has ended, one way or another."""
         wire = await self.wire()
         await wire.client.wait_graph_ended(graphid)
+
+    @contextmanager
+    def waiting_for(self, what: str, look: str, cancel: str) -> Iterator[None]:
+        """Who stops waiting is told that the work does not stop."""
+        from asyncio import CancelledError  # loaded by now; most commands can do without
+
+        try:
+            yield
+        except CancelledError:
+            self.console.info(f"The {what} goes on; `{PROGRAM} {look}` shows it, `{PROGRAM} {cancel}` ends it")
+            raise
 
     # Answers
 

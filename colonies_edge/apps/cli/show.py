@@ -83,6 +83,11 @@ def attribute_type(value: Any) -> str:
     return _ATTRIBUTE_TYPES[value] if isinstance(value, int) and 0 <= value < len(_ATTRIBUTE_TYPES) else word(value)
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 file`, `2 files`."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def yes_no(value: Any) -> str:
     return "yes" if value else "no"
 
@@ -94,33 +99,40 @@ def process_time(state: int) -> tuple[str, str]:
 
 
 def process_list(
-    console: Console, processes: Iterable[Mapping[str, Any]], state: int, names: Mapping[str, str], *, ids: bool
+    console: Console, processes: Iterable[Mapping[str, Any]], state: int, names: Mapping[str, str]
 ) -> None:
     """`names` is executor id → name, where it is known."""
     time_title, time_key = process_time(state)
     columns = [
+        Column("ID", keep=True),
         Column("FuncName"),
-        Column("Args"),
-        Column("KwArgs"),
-        Column(time_title, keep=True),
-        Column("Executor name"),
+        Column("Args", drop=3),
+        Column("KwArgs", drop=7),
+        Column(time_title, keep=True, drop=1),
+        Column("Executor", drop=2),
+        Column("Type", drop=4),
+        Column("Initiator", drop=6),
+        Column("Label", drop=5),
     ]
-    columns += [Column("Executor type"), Column("Initiator"), Column("Label")]
     rows: list[Sequence[str | Cell]] = []
     for process in processes:
         spec = process.get("spec") or {}
         conditions = spec.get("conditions") or {}
         assigned = process.get("assignedexecutorid") or ""
-        row = [
-            word(spec.get("funcname")),
-            words(spec.get("args")),
-            assignments(spec.get("kwargs")),
-            when(process.get(time_key)),
-        ]
-        row += [names.get(assigned, assigned[:8]) if assigned else words(conditions.get("executornames"))]
-        row += [word(conditions.get("executortype")), word(process.get("initiatorname")), word(spec.get("label"))]
-        rows.append([word(process.get("processid")), *row] if ids else row)
-    console.grid([Column("ID", keep=True), *columns] if ids else columns, rows)
+        rows.append(
+            [
+                word(process.get("processid")),
+                word(spec.get("funcname")),
+                words(spec.get("args")),
+                assignments(spec.get("kwargs")),
+                when(process.get(time_key)),
+                names.get(assigned, assigned[:8]) if assigned else words(conditions.get("executornames")),
+                word(conditions.get("executortype")),
+                word(process.get("initiatorname")),
+                word(spec.get("label")),
+            ]
+        )
+    console.grid(columns, rows)
 
 
 def process(console: Console, value: Mapping[str, Any]) -> None:
@@ -133,7 +145,12 @@ def process(console: Console, value: Mapping[str, Any]) -> None:
     attributes = value.get("attributes") or []
     if attributes:
         console.grid(
-            [Column("AttributeId"), Column("Key"), Column("Value"), Column("Type", keep=True)],
+            [
+                Column("AttributeId", keep=True, drop=1),
+                Column("Key"),
+                Column("Value"),
+                Column("Type", keep=True, drop=2),
+            ],
             [
                 [
                     word(a.get("attributeid")),

@@ -26,7 +26,12 @@ def definition_list(console: Console, definitions: Iterable[Mapping[str, Any]]) 
         handler = handler_of(definition)
         name = word((definition.get("metadata") or {}).get("name"))
         rows.append([name, kind_of(definition), word(handler.get("functionName")), word(handler.get("executorType"))])
-    columns = [Column("Name", keep=True), Column("Kind"), Column("FunctionName"), Column("Executor type")]
+    columns = [
+        Column("Name", keep=True),
+        Column("Kind"),
+        Column("FunctionName", drop=2),
+        Column("Executor type", drop=1),
+    ]
     console.grid(columns, rows)
 
 
@@ -82,8 +87,8 @@ def blueprint_list(
     executors: Sequence[Mapping[str, Any]],
 ) -> None:
     """`types` is kind → executor type of its handler."""
-    columns = [Column("Name", keep=True), Column("Kind"), Column("Location"), Column("Executor type")]
-    columns += [Column("Replicas", right=True), Column("OldGen", right=True), Column("Gen", right=True)]
+    columns = [Column("Name", keep=True), Column("Kind"), Column("Location", drop=2), Column("Executor type", drop=1)]
+    columns += [Column("Replicas", right=True, drop=3), Column("OldGen", right=True, drop=4), Column("Gen", right=True)]
     rows: list[list[str | Cell]] = []
     for blueprint in blueprints:
         metadata, kind = blueprint.get("metadata") or {}, word(blueprint.get("kind"))

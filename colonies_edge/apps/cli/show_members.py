@@ -22,17 +22,18 @@ def executor_state(state: Any) -> Cell:
 
 
 def executor_list(
-    console: Console, executors: Iterable[Mapping[str, Any]], running: Iterable[Mapping[str, Any]], now: int
+    console: Console, executors: Iterable[Mapping[str, Any]], running: Iterable[Mapping[str, Any]], now: int, since: int
 ) -> None:
-    """`running` are processes, `now` is the coordinator's time: who holds work or was just heard is there."""
-    columns = [Column("Name", keep=True), Column("Type"), Column("State", keep=True), Column("Location")]
+    """`running` are processes, `now` and `since` the coordinator's time and its start: who holds work or was just heard
+    is there."""
+    columns = [Column("Name", keep=True), Column("Type"), Column("State", keep=True), Column("Location", drop=2)]
     held = held_by(running)
     rows: list[list[str | Cell]] = []
     for executor in sorted(executors, key=lambda e: word(e.get("executorname"))):
-        line = executor_line(executor, held.get(word(executor.get("executorid")), []), now)
+        line = executor_line(executor, held.get(word(executor.get("executorid")), []), now, since)
         presence = Cell(line.presence, PRESENCE_TONES.get(line.presence, "dim"))
         rows.append([line.executorname, line.executortype, presence, line.locationname, at(line.lastheardfromtime)])
-    console.grid([*columns, Column("Last heard from", keep=True)], rows)
+    console.grid([*columns, Column("Last heard from", keep=True, drop=1)], rows)
 
 
 def executor(console: Console, value: Mapping[str, Any], functions: Iterable[Mapping[str, Any]]) -> None:

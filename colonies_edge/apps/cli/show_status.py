@@ -140,7 +140,7 @@ def _executor(executor: ExecutorLine, now: int) -> tuple[Cell, ...]:
     presence = executor.presence
     if presence in (OFFLINE, UNREGISTERED):
         heard = executor.lastheardfromtime
-        presence = f"{presence} {age(now - heard)}" if heard else "never online"
+        presence = f"{presence} {age(now - heard)}" if heard else "not heard yet"
     elif presence == PENDING:
         presence = "to approve"
     held = [f"{line.funcname} {age(now - line.starttime)}" for line in executor.holding[:_HELD_SHOWN]]

@@ -101,8 +101,12 @@ def picture(console: Console, nodes: Sequence[NodeView], title: str = "Nodes") -
     """The nodes as an indented tree, what each waits for beside it."""
     names = {node.key: node.name for node in nodes}
     with_states = any(node.state is not None for node in nodes)
-    columns = [Column("NodeName"), *([Column("State", keep=True)] if with_states else []), Column("Dependencies")]
-    columns += [Column("FuncName"), Column("Args"), Column("KwArgs"), Column("Executor type")]
+    columns = [
+        Column("NodeName"),
+        *([Column("State", keep=True)] if with_states else []),
+        Column("Dependencies", drop=1),
+    ]
+    columns += [Column("FuncName"), Column("Args", drop=3), Column("KwArgs", drop=4), Column("Type", drop=2)]
     rows: list[Sequence[str | Cell]] = []
     for node, depth in in_order(nodes):
         states = [_state(node)] if with_states else []
@@ -145,7 +149,9 @@ def workflow(console: Console, graph: Mapping[str, Any], nodes: Sequence[NodeVie
     )
     picture(console, nodes)
     rows: list[Sequence[str | Cell]] = [[node.name, _state(node), node.key] for node, _ in in_order(nodes)]
-    console.grid([Column("NodeName"), Column("State", keep=True), Column("ProcessId", keep=True)], rows, "Processes")
+    console.grid(
+        [Column("NodeName"), Column("State", keep=True, drop=1), Column("ProcessId", keep=True)], rows, "Processes"
+    )
     if len(nodes) < count:
         console.info(f"{len(nodes)} of {count} processes are shown: the workflow is too large for one message")
     elif not all(node.spec for node in nodes):
@@ -155,7 +161,7 @@ def workflow(console: Console, graph: Mapping[str, Any], nodes: Sequence[NodeVie
 
 def workflow_list(console: Console, graphs: Iterable[Mapping[str, Any]], state: int) -> None:
     title, key = process_time(state)
-    columns = [Column("WorkflowId", keep=True), Column(title, keep=True), Column("Initiator")]
+    columns = [Column("WorkflowId", keep=True), Column(title, keep=True, drop=1), Column("Initiator", drop=3)]
     rows = [
         [
             word(graph.get("processgraphid")),
@@ -165,4 +171,4 @@ def workflow_list(console: Console, graphs: Iterable[Mapping[str, Any]], state: 
         ]
         for graph in graphs
     ]
-    console.grid([*columns, Column("Processes", right=True)], rows)
+    console.grid([*columns, Column("Processes", right=True, drop=2)], rows)

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 COLUMN_CELLS_MIN = 6  # below this a cut cell says nothing any more
 
+_INDENT = 2
+_VALUE_CELLS_MIN = 36  # with less beside the names, values stand below them
+
 TONES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "magenta": "35"}
 
 # Text of strangers is shown in the owner's terminal: nothing in it may move the cursor or turn the writing direction.
@@ -31,11 +34,13 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`keep` marks what is useless when cut, ids above all: it stays whole even if the table gets too wide."""
+    """`keep` marks what is useless when cut, ids above all: it is whole or not there. `drop` says who goes where
+    there is no room for all, the highest first; 0 stays."""
 
     title: str
     keep: bool = False
     right: bool = False
+    drop: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +57,18 @@ _ASCII = _Box("+-++", "+-++", "+-++", "|", "...")
 
 
 def grid(columns: Sequence[Column], rows: Iterable[Sequence[str | Cell]], style: Style, *, title: str = "") -> str:
-    """A table with a header; what does not fit is cut."""
+    """A table with a header. Where the terminal is narrow, columns give way as they say, and others are cut."""
     box = _ROUNDED if style.unicode else _ASCII
     body = [[_cell(value) for value in row] for row in rows]
     header = [Cell(column.title.upper(), "bold") for column in columns]
     cells = [[Cell(clean(cell.text, lines=False), cell.tone) for cell in row] for row in [header, *body]]
     widths = [max(cells_of(row[index].text) for row in cells) for index in range(len(columns))]
-    widths = _fit(widths, [column.keep for column in columns], style.width)
+    shown = _shown(columns, cells, widths, style.width)
+    columns, widths = [columns[index] for index in shown], [widths[index] for index in shown]
+    cells = [[row[index] for index in shown] for row in cells]
+    widths = _fit(widths, [_least(*pair) for pair in zip(columns, widths, strict=True)], style.width)
+    if style.width is not None and _across(widths) > style.width:
+        return _bare(cells[1:], style)
     _make_room(widths, title)
     lines = [_rule(box.top, widths, title, style)]
     for number, row in enumerate(cells):
@@ -79,7 +89,9 @@ def pairs(items: Iterable[tuple[str, str | Cell]], style: Style, *, title: str =
         max((cells_of(name) for name, _, _ in wide), default=0),
         max((cells_of(part) for _, parts, _ in wide for part in parts), default=0),
     ]
-    widths = _fit(widths, [True, False], style.width)
+    if style.width is not None and style.width - widths[0] < _VALUE_CELLS_MIN:
+        return _stacked(wide, style, title, tone)
+    widths = _fit(widths, [widths[0], COLUMN_CELLS_MIN], style.width)
     _make_room(widths, title)
     lines = [_rule(box.top, widths, title, style, tone)]
     for name, parts, value_tone in wide:
@@ -154,16 +166,57 @@ def _cell(value: str | Cell) -> Cell:
     return value if isinstance(value, Cell) else Cell(value)
 
 
-def _fit(widths: list[int], keep: Sequence[bool], limit: int | None) -> list[int]:
-    """Take cells from the widest columns until the table fits, or until cutting more would hide everything."""
+def _across(widths: Sequence[int]) -> int:
+    """Cells of a table with its lines."""
+    return sum(widths) + 3 * len(widths) + 1
+
+
+def _least(column: Column, width: int) -> int:
+    """How narrow a column may get while others could go instead: its title stays whole."""
+    return width if column.keep else min(width, max(COLUMN_CELLS_MIN, cells_of(column.title)))
+
+
+def _shown(
+    columns: Sequence[Column], cells: Sequence[Sequence[Cell]], widths: Sequence[int], limit: int | None
+) -> list[int]:
+    """Which columns there is room for, those that say how little they matter last, those with nothing in them at all
+    after them."""
+    empty = [not any(row[index].text for row in cells[1:]) for index in range(len(columns))]
+    shown = [index for index, column in enumerate(columns) if not column.drop]
+    others = [index for index, column in enumerate(columns) if column.drop]
+    for index in sorted(others, key=lambda index: (empty[index], columns[index].drop)):
+        wanted = sorted([*shown, index])
+        if limit is None or _across([_least(columns[i], widths[i]) for i in wanted]) <= limit:
+            shown = wanted
+    return shown
+
+
+def _fit(widths: Sequence[int], least: Sequence[int], limit: int | None) -> list[int]:
+    """Take cells from the widest columns until the table fits, as far as they may get narrower."""
     widths = list(widths)
-    while limit is not None and sum(widths) + 3 * len(widths) + 1 > limit:
-        widest = max((w for w, kept in zip(widths, keep, strict=True) if not kept), default=0)
-        if widest <= COLUMN_CELLS_MIN:
+    while limit is not None and _across(widths) > limit:
+        widest = max((w for w, low in zip(widths, least, strict=True) if w > low), default=0)
+        if not widest:
             break
-        index = next(i for i, w in enumerate(widths) if w == widest and not keep[i])
+        index = next(i for i, w in enumerate(widths) if w == widest and w > least[i])
         widths[index] -= 1
     return widths
+
+
+def _bare(rows: Sequence[Sequence[Cell]], style: Style) -> str:
+    """For a terminal in which not even an id has room: no box, so what goes on in its next line can be copied whole."""
+    return "\n".join("  ".join(paint(cell.text, cell.tone, style) for cell in row if cell.text) for row in rows)
+
+
+def _stacked(items: Sequence[tuple[str, Sequence[str], str]], style: Style, title: str, tone: str) -> str:
+    """Names and values of a narrow terminal: each value below its name."""
+    width = max(_INDENT + 1, style.width or 0)
+    lines = [paint(title, tone or "bold", style)] if title else []
+    for name, parts, value_tone in items:
+        lines.append(paint(cut(name, width, _ASCII.ellipsis), "dim", style))
+        pieces = (piece for part in parts for piece in wrap(part, width - _INDENT))
+        lines += [" " * _INDENT + paint(piece, value_tone, style) for piece in pieces if piece]
+    return "\n".join(lines)
 
 
 def _make_room(widths: list[int], title: str) -> None:

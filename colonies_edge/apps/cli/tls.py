@@ -105,7 +105,13 @@ def show(session: Session) -> int:
     found = [(path, folder.facts(path)) for path in paths]
     if session.shown_as_json([_told(path, facts) for path, facts in found]):
         return 0
-    columns = [Column("File", keep=True), Column("Subject"), Column("For"), Column("Signed by"), Column("Days left")]
+    columns = [
+        Column("File", keep=True),
+        Column("Subject", drop=2),
+        Column("For"),
+        Column("Signed by", drop=3),
+        Column("Days left", keep=True, drop=1),
+    ]
     rows = [
         (str(path), facts.subject, ", ".join(facts.hosts) or "-", facts.issuer, _days(facts)) for path, facts in found
     ]

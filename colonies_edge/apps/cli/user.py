@@ -25,7 +25,7 @@ async def add(session: Session) -> int:
 async def ls(session: Session) -> int:
     users = await session.ask("getusersmsg", colonyname=session.colony) or []
     if session.listed(users, "No users found"):
-        columns = [Column("Username", keep=True), Column("Email"), Column("Phone")]
+        columns = [Column("Username", keep=True), Column("Email"), Column("Phone", drop=1)]
         session.console.grid(
             columns, sorted([word(user.get(key)) for key in ("name", "email", "phone")] for user in users)
         )

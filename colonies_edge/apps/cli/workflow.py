@@ -31,7 +31,10 @@ async def submit(session: Session) -> int:
     if not (args.wait or args.follow):
         return session.done(graph, f"Workflow submitted: {graphid}")
     session.console.info(f"Workflow submitted: {graphid}")
-    await (_followed(session, graphid) if args.follow else session.workflow_ended(graphid))
+    with session.waiting_for(
+        "workflow", f"workflow get --workflowid {graphid}", f"workflow cancel --workflowid {graphid}"
+    ):
+        await (_followed(session, graphid) if args.follow else session.workflow_ended(graphid))
     return await _report(session, *await _looked_at(session, graphid))
 
 
