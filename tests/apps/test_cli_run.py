@@ -99,6 +99,17 @@ def test_who_stops_waiting_is_told_that_the_work_goes_on(folder: Path, kind: str
     assert said_by(folder, *ends.strip("`").split()[1:])[0] == 0
 
 
+def test_the_log_of_an_executor_is_followed_until_ctrl_c(folder: Path) -> None:
+    said_by(folder, "function", "exec", "--func", "echo heard", "--targettype", "cli", "--wait")
+    command = typed(folder, "log", "get", "-e", "testexecutor", "--follow")
+    assert command.stdout is not None
+    while "heard" not in command.stdout.readline():
+        assert command.poll() is None
+    command.send_signal(signal.SIGINT)
+    assert command.wait() in (0, 130)  # 130 when it came before it was asked for
+    command.communicate()
+
+
 def test_the_demonstration_prints_sayhello_and_leaves_nothing_behind(tmp_path: Path) -> None:
     temporary = tmp_path / "tmp"
     temporary.mkdir()

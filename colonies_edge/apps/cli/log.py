@@ -43,7 +43,12 @@ async def get(session: Session) -> int:
         return 0
     write(session.console, entries)
     if args.follow:
-        end = asyncio.ensure_future(session.finished(args.processid)) if args.processid else None
+        from colonies_edge.apps.cli.services import until_told
+
+        ended = (
+            session.finished(args.processid) if args.processid else until_told().wait()
+        )  # Ctrl-C is an end like that
+        end: asyncio.Future[Any] = asyncio.ensure_future(ended)
         await follow(session, where, newest(entries, args.since or 0), end)
     return 0
 
@@ -85,21 +90,18 @@ async def _print_around(session: Session, entry: dict[str, Any]) -> None:
         session.console.text()
 
 
-async def follow(
-    session: Session, where: dict[str, Any], since: int, end: asyncio.Future[dict[str, Any]] | None = None
-) -> None:
+async def follow(session: Session, where: dict[str, Any], since: int, end: asyncio.Future[Any]) -> None:
     """Print the log while it grows, until `end`, and once more then, for what came with the last breath. Raises
     BrokenPipeError when who reads it has left, also while there is nothing to print."""
     try:
-        while end is None or not end.done():
+        while not end.done():
             since = await follow_once(session, where, since)
             session.console.require_reader()
-            await (asyncio.sleep(_POLL_S) if end is None else asyncio.wait({end}, timeout=_POLL_S))
+            await asyncio.wait({end}, timeout=_POLL_S)
         await end
         await follow_once(session, where, since)
     finally:
-        if end is not None:
-            end.cancel()
+        end.cancel()
 
 
 async def follow_once(session: Session, where: dict[str, Any], since: int) -> int:
