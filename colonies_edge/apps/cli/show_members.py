@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from colonies_edge.apps.cli.console import Console
+from colonies_edge.apps.cli.presence import PRESENCE_TONES, executor_line, held_by
 from colonies_edge.apps.cli.show import at, when, word, words, yes_no
-from colonies_edge.apps.cli.show_status import PRESENCE_TONES
-from colonies_edge.apps.cli.status_view import executor_line, held_by
 from colonies_edge.apps.cli.table import Cell, Column
 
 EXECUTOR_STATES = ("pending", "approved", "rejected", "unregistered")

@@ -6,17 +6,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from colonies_edge.apps.cli import table
-from colonies_edge.apps.cli.show import STATES, at
-from colonies_edge.apps.cli.status_view import (
+from colonies_edge.apps.cli.presence import (
     AT_WORK,
     OFFLINE,
     ONLINE,
     PENDING,
+    PRESENCE_TONES,
     UNREGISTERED,
     ExecutorLine,
-    View,
-    WaitingLine,
 )
+from colonies_edge.apps.cli.show import STATES, at
+from colonies_edge.apps.cli.status_view import View, WaitingLine
 from colonies_edge.apps.cli.table import Cell, Style
 
 _SECOND_NS = 1_000_000_000
@@ -29,7 +29,6 @@ _STATE_TONES = {
     "failed": "red",
     "cancelled": "magenta",
 }
-PRESENCE_TONES = {ONLINE: "green", AT_WORK: "blue", OFFLINE: "red", PENDING: "yellow"}
 _NAME, _COUNT = 9, 7  # cells of "Processes", and of a counter
 _HELD_SHOWN = 3
 _LAST_COLUMN_MIN = 12  # the last column says what something does, or why it failed: it gets at least so much

@@ -15,9 +15,10 @@ from colonies_edge.apps.cli import show_status
 from colonies_edge.apps.cli.command import Command, Group, flag
 from colonies_edge.apps.cli.console import style_of
 from colonies_edge.apps.cli.exits import SUCCESS
+from colonies_edge.apps.cli.presence import Json
 from colonies_edge.apps.cli.screen import Screen
 from colonies_edge.apps.cli.session import Session
-from colonies_edge.apps.cli.status_view import CoordinatorLine, Json, Replies, View, view_of
+from colonies_edge.apps.cli.status_view import CoordinatorLine, Replies, View, view_of
 from colonies_edge.client.tasks import end_tasks
 from colonies_edge.protocol.errors import ColoniesError, NoConnection
 from colonies_edge.protocol.limits import COUNT_MAX

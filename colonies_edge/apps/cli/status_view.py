@@ -6,21 +6,25 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from colonies_edge.apps.cli.presence import (
+    AT_WORK,
+    OFFLINE,
+    ONLINE,
+    SECOND_NS,
+    UNREGISTERED,
+    ExecutorLine,
+    Json,
+    executor_line,
+    funcname_of,
+    held_by,
+    time_of,
+)
 from colonies_edge.apps.cli.show import word
-from colonies_edge.protocol.times import format_time, parse_time
+from colonies_edge.protocol.times import format_time
 
-ONLINE, AT_WORK, OFFLINE = "online", "at work", "offline"
-PENDING, REJECTED, UNREGISTERED = "pending", "rejected", "unregistered"
-
-# Who asks for work again and again is there, though just now no question of his waits for an answer.
-HEARD_S = 10
 # Unregistered executors were removed, or have been silent for ten minutes and may come back; after a day nobody asks.
 UNREGISTERED_SHOWN_S = 86_400
-_SECOND_NS = 1_000_000_000
 _TIMES = frozenset({"now", "online_since", "starttime", "lastheardfromtime", "submissiontime", "endtime", "nextrun"})
-_STATES = (PENDING, ONLINE, REJECTED, UNREGISTERED)
-
-Json = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,27 +37,6 @@ class CoordinatorLine:
     broker: str
     clock_offset_ms: int | None
     paused: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeldLine:
-    """One process that an executor holds."""
-
-    processid: str
-    funcname: str
-    starttime: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecutorLine:
-    """One executor with what it holds, oldest first."""
-
-    executorname: str
-    executortype: str
-    locationname: str
-    presence: str
-    lastheardfromtime: int
-    holding: tuple[HeldLine, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,14 +144,6 @@ def _with_times(value: Any) -> Any:
     return [_with_times(item) for item in value] if isinstance(value, tuple) else value
 
 
-def time_of(value: Any) -> int:
-    """A time of the wire in nanoseconds; 0 for one that is not set."""
-    try:
-        return max(0, parse_time(value if isinstance(value, str) else ""))
-    except ValueError:
-        return 0
-
-
 def _executors(executors: Iterable[Json], running: Iterable[Json], now: int, since: int) -> list[ExecutorLine]:
     """Those who hold work first, oldest work first; then by name."""
     held = held_by(running)
@@ -177,38 +152,8 @@ def _executors(executors: Iterable[Json], running: Iterable[Json], now: int, sin
     return sorted(shown, key=lambda e: (not e.holding, e.holding[0].starttime if e.holding else 0, e.executorname))
 
 
-def held_by(running: Iterable[Json]) -> dict[str, list[HeldLine]]:
-    """Executor id → what it holds."""
-    held: dict[str, list[HeldLine]] = {}
-    for process in running:
-        line = HeldLine(
-            processid=word(process.get("processid")),
-            funcname=_funcname(process),
-            starttime=time_of(process.get("starttime")),
-        )
-        held.setdefault(word(process.get("assignedexecutorid")), []).append(line)
-    return held
-
-
-def executor_line(executor: Json, holding: list[HeldLine], now: int, since: int = 0) -> ExecutorLine:
-    """`since`: who was heard by the coordinator before it started anew may be gone, and shows himself if he is not."""
-    state, heard = executor.get("state"), time_of(executor.get("lastheardfromtime"))
-    presence = _STATES[state] if isinstance(state, int) and 0 <= state < len(_STATES) else OFFLINE
-    lately = heard > max(since, now - HEARD_S * _SECOND_NS) and not executor.get("left")
-    if presence == ONLINE and not executor.get("online") and not lately:
-        presence = AT_WORK if holding else OFFLINE  # one that works off what it pulled is not heard meanwhile
-    return ExecutorLine(
-        executorname=word(executor.get("executorname")),
-        executortype=word(executor.get("executortype")),
-        locationname=word(executor.get("locationname")),
-        presence=presence,
-        lastheardfromtime=heard,
-        holding=tuple(sorted(holding, key=lambda line: line.starttime)),
-    )
-
-
 def _left_lately(line: ExecutorLine, now: int) -> bool:
-    return bool(line.holding) or now - line.lastheardfromtime <= UNREGISTERED_SHOWN_S * _SECOND_NS
+    return bool(line.holding) or now - line.lastheardfromtime <= UNREGISTERED_SHOWN_S * SECOND_NS
 
 
 def _waiting(processes: Iterable[Json], executors: list[ExecutorLine]) -> Iterable[WaitingLine]:
@@ -228,7 +173,7 @@ def _waiting_line(executortype: str, processes: list[Json], executors: list[Exec
         executortype=executortype,
         waiting=len(processes),
         processid=word(oldest.get("processid")),
-        funcname=_funcname(oldest),
+        funcname=funcname_of(oldest),
         submissiontime=time_of(oldest.get("submissiontime")),
         executors=len(serving),
         executors_online=sum(executor.presence != OFFLINE for executor in serving),
@@ -240,7 +185,7 @@ def _failed(process: Json, names: Mapping[str, str]) -> FailedLine:
     errors = " ".join(word(error) for error in process.get("errors") or ())
     return FailedLine(
         processid=word(process.get("processid")),
-        funcname=_funcname(process),
+        funcname=funcname_of(process),
         executorname=names.get(executorid, executorid[:8]),
         endtime=time_of(process.get("endtime")),
         error=" ".join(errors.split()),
@@ -254,7 +199,3 @@ def _cron(cron: Json) -> CronLine:
         nextrun=time_of(cron.get("nextrun")),
         error=word(cron.get("error")),
     )
-
-
-def _funcname(process: Json) -> str:
-    return word((process.get("spec") or {}).get("funcname"))
