@@ -61,6 +61,6 @@ def test_a_question_does_not_outlive_its_page(tmp_path: Path) -> None:
         browser.until("document.querySelector('dialog[open]')")
         browser.run("history.back()")
         browser.until("document.querySelector('main h1').textContent === 'Overview'")
-        assert browser.run("document.querySelectorAll('dialog').length") == 0
+        browser.until("document.querySelectorAll('dialog').length === 0")
         assert colony.do(colony.me, "getprocessmsg", processid=process["processid"])["state"] == 0
         assert browser.problems == []

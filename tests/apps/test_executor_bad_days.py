@@ -70,7 +70,7 @@ def test_a_running_executor_says_once_that_it_was_removed_that_it_lost_the_coord
     colony: LiveColony, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(standing, "LOST_SAID_S", 1.0)
-    caplog.set_level("INFO")
+    caplog.set_level("INFO", logger="colonies_edge")
     worker = colony.executor(executorname="cam")
     worker.function(lambda: 7, name="read")
 
@@ -84,9 +84,9 @@ def test_a_running_executor_says_once_that_it_was_removed_that_it_lost_the_coord
         until(lambda: said("cam was removed or rejected", "colonies-edge executor approve --name cam") == 1)
         colony.as_owner(lambda owner: owner.approve_executor("cam"))
         until(lambda: said("is back") == 1)
-        colony.stop()
         before = len(caplog.records)
-        until(lambda: sum("no connection to" in one.getMessage() for one in caplog.records[before:]) >= 2)  # it tries
+        colony.stop()
+        until(lambda: sum("no connection to" in one.getMessage() for one in caplog.records[before:]) >= 2)  # both try
         until(lambda: said("is away", "results are kept") >= 1)
         colony.start()
         until(lambda: said("is back") == 2)

@@ -101,8 +101,9 @@ class LiveColony:
         ready.set()
 
     def stop(self) -> None:
-        self._end()
+        """Nothing if it is stopped already."""
         if self._thread is not None:
+            self._end()
             self._thread.join()
             self._thread = None
         if self._failure is not None:
