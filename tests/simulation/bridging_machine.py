@@ -128,7 +128,7 @@ class Machine:
                 act()
             elif chance < 0.7 and store._due:
                 line = bytes(store._due)
-                os.write(store._file.descriptor, line[: self._rng.randrange(len(line))])
+                os.write(store._file._descriptor, line[: self._rng.randrange(len(line))])
         self._writing.clear()
         store._closed = True
         store._file.close()
