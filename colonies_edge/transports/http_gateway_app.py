@@ -112,7 +112,7 @@ class _Showing:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._shown.local and not is_at_home(scope):
-            await Response("Only for programs of this machine\n", 403, media_type="text/plain")(scope, receive, send)
+            await Response("Only for programs of this machine, which call it localhost\n", 403, media_type="text/plain")(scope, receive, send)
             return
         page = self._shown.make()
         asked, headers = Headers(scope=scope), {**page.headers, "content-type": page.content_type}
