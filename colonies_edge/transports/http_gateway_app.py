@@ -94,6 +94,9 @@ def is_at_home(scope: Scope) -> bool:
     return headers.get("origin", "") in ("", f"http://{host}", f"https://{host}")
 
 
+_NOT_HERE = "Only for programs of this machine, which call it localhost\n"
+
+
 class _Fixed:
     """Always the same."""
 
@@ -112,7 +115,7 @@ class _Showing:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._shown.local and not is_at_home(scope):
-            await Response("Only for programs of this machine, which call it localhost\n", 403, media_type="text/plain")(scope, receive, send)
+            await Response(_NOT_HERE, 403, media_type="text/plain")(scope, receive, send)
             return
         page = self._shown.make()
         asked, headers = Headers(scope=scope), {**page.headers, "content-type": page.content_type}
