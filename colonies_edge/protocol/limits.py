@@ -63,9 +63,7 @@ DESCRIPTORS_RESERVED = 256  # file descriptors that no connection gets: the stor
 STATUS_ONLY_PER_IDENTITY_MAX = 4  # connections with a stale password: machines that share a key and have no clock
 STATUS_ONLY_S = 60  # to read the coordinator's time over a bad radio link
 CONNECT_ATTEMPTS_PER_MINUTE = 60  # per address: a device that reconnects every second is tolerated, guessing is not
-INFLOW_MAX = (
-    512  # messages at the embedded broker that wait for the coordinator: a batch on its way to disk and the next
-)
+INFLOW_MAX = 512  # messages that wait for the coordinator at the embedded broker: a batch being written and the next
 RETAINED_BYTES_MAX = 16_384  # the one status that the embedded broker retains of an identity: a bridge's is the largest
 OFFLINE_QUEUE_MAX = 100  # messages the broker keeps for a session that is away; readymsg re-offers what is dropped
 

@@ -37,18 +37,6 @@ LAMP: dict[str, Any] = {
 }
 
 
-@pytest.fixture(scope="module")
-def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
-    running = Dev(tmp_path_factory.mktemp("colony"), "--port", "0")
-    yield running
-    running.stop()
-
-
-@pytest.fixture
-def shell(dev: Dev, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shell:
-    return Shell.in_folder(dev.folder, capsys, monkeypatch)
-
-
 def written(folder: Path, value: Any, name: str = "blueprint.json") -> str:
     path = folder / name
     path.write_text(json.dumps(value))

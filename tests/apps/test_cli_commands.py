@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from colonies_edge.apps import config
 from colonies_edge.apps.cli.exits import PIPE_CLOSED
@@ -16,18 +13,6 @@ from colonies_edge.crypto.identity import identity_of
 from tests.support.colony import Dev, Shell, typed
 
 KEY = "ba949fa134981372d6da62b6a56f336ab4d843b22c02a4257dcf7d0d73097514"
-
-
-@pytest.fixture(scope="module")
-def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
-    running = Dev(tmp_path_factory.mktemp("colony"), "--port", "0")
-    yield running
-    running.stop()
-
-
-@pytest.fixture
-def shell(dev: Dev, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shell:
-    return Shell.in_folder(dev.folder, capsys, monkeypatch)
 
 
 def spec(folder: Path, **fields: Any) -> str:

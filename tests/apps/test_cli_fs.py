@@ -3,27 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from colonies_edge.apps.sdk import Client
 from colonies_edge.client.files import Filer
 from colonies_edge.client.place import Place
 from tests.support.colony import Dev, Shell
-
-
-@pytest.fixture(scope="module")
-def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
-    running = Dev(tmp_path_factory.mktemp("colony"), "--port", "0")
-    yield running
-    running.stop()
-
-
-@pytest.fixture
-def shell(dev: Dev, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shell:
-    return Shell.in_folder(dev.folder, capsys, monkeypatch)
 
 
 def tree(folder: Path, files: dict[str, str]) -> Path:

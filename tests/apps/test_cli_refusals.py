@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from colonies_edge.apps.cli.main import explain
@@ -39,18 +37,6 @@ CONFIG = "`colonies-edge config` shows which key and colony are used, and where 
 def test_a_refusal_is_put_into_words_and_json_keeps_those_of_the_wire(status: int, text: str, said: str) -> None:
     assert explain(error_of(status, text)) == (said, 1)
     assert explain(error_of(status, text), as_json=True)[0].startswith(f"{text} (status {status})")
-
-
-@pytest.fixture(scope="module")
-def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
-    running = Dev(tmp_path_factory.mktemp("colony"), "--port", "0")
-    yield running
-    running.stop()
-
-
-@pytest.fixture
-def shell(dev: Dev, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shell:
-    return Shell.in_folder(dev.folder, capsys, monkeypatch)
 
 
 def test_the_same_mistake_has_the_same_remedy_everywhere(shell: Shell) -> None:

@@ -3,24 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.colony import Dev, Shell, typed
-
-
-@pytest.fixture(scope="module")
-def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
-    running = Dev(tmp_path_factory.mktemp("colony"), "--port", "0")
-    yield running
-    running.stop()
-
-
-@pytest.fixture
-def shell(dev: Dev, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shell:
-    return Shell.in_folder(dev.folder, capsys, monkeypatch)
 
 
 @pytest.fixture

@@ -55,11 +55,6 @@ def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
     running.stop()
 
 
-@pytest.fixture
-def shell(dev: Dev, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shell:
-    return Shell.in_folder(dev.folder, capsys, monkeypatch)
-
-
 def has(*texts: str) -> Any:
     return lambda screen: all(text in screen for text in texts)
 

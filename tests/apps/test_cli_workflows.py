@@ -13,18 +13,6 @@ from colonies_edge.apps.cli.show_workflow import NodeView, in_order, nodes_of
 from tests.support.colony import Dev, Shell, typed
 
 
-@pytest.fixture(scope="module")
-def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
-    running = Dev(tmp_path_factory.mktemp("colony"), "--port", "0")
-    yield running
-    running.stop()
-
-
-@pytest.fixture
-def shell(dev: Dev, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shell:
-    return Shell.in_folder(dev.folder, capsys, monkeypatch)
-
-
 def node(name: str, *after: str, kind: str = "wf", **fields: Any) -> dict[str, Any]:
     return {
         "nodename": name,

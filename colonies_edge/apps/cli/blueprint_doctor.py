@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from colonies_edge.apps.cli.doctor_finding import OK, PROBLEM, WARNING, Finding, as_json, show_findings
 from colonies_edge.apps.cli.exits import FAILED, SUCCESS
+from colonies_edge.apps.cli.presence import SECOND_NS, time_of
 from colonies_edge.apps.cli.session import Session
 from colonies_edge.apps.cli.show import when, word
 from colonies_edge.apps.cli.show_blueprint import handler_of, kind_of, replicas
@@ -16,7 +17,6 @@ from colonies_edge.protocol.codec import dump_json
 from colonies_edge.protocol.errors import ColoniesError
 from colonies_edge.protocol.limits import CRONS_PER_COLONY_MAX, RECONCILE_S, STALE_EXECUTOR_S
 from colonies_edge.protocol.model import State
-from colonies_edge.protocol.times import parse_time
 from colonies_edge.transports.system import SystemClock
 
 _APPROVED = 1
@@ -24,7 +24,6 @@ _DEPLOYMENT = "ExecutorDeployment"  # of this kind of upstream, replicas are exe
 # An idle executor says twice in the time after which it would be unregistered that it is there; this one missed that.
 _SILENT_S = STALE_EXECUTOR_S * 2 // 3
 _ENDED = 100  # per type and end: enough for the last one of a blueprint, unless a type has much else to do
-_SECOND_NS = 1_000_000_000
 
 Blueprint: TypeAlias = Mapping[str, Any]
 
@@ -84,7 +83,7 @@ async def _looked_at(session: Session) -> Colony:
         definitions={kind_of(definition): definition for definition in reversed(definitions)},
         executors=await session.ask("getexecutorsmsg", colonyname=session.colony) or [],
         crons={word(cron.get("name")): cron for cron in crons},
-        ended=sorted(ended, key=lambda process: _time(process.get("endtime")), reverse=True),
+        ended=sorted(ended, key=lambda process: time_of(process.get("endtime")), reverse=True),
         now=SystemClock().wall_ns(),
     )
 
@@ -159,21 +158,14 @@ def _executors(blueprint: Blueprint, colony: Colony, kind: str) -> Finding:
     heard = max(right, key=_heard)
     last = heard.get("lastheardfromtime")
     names = ", ".join(sorted(word(e.get("executorname")) for e in right))
-    if colony.now - _heard(heard) > _SILENT_S * _SECOND_NS:
+    if colony.now - _heard(heard) > _SILENT_S * SECOND_NS:
         sentence = f"{names}{where}: last heard from {when(last) or 'never'}"
         return Finding(about=about, verdict=WARNING, sentence=sentence, remedy="see whether it runs")
     return Finding(about=about, verdict=OK, sentence=f"{names}{where}, heard from {when(last)}")
 
 
 def _heard(executor: Mapping[str, Any]) -> int:
-    return _time(executor.get("lastheardfromtime"))
-
-
-def _time(text: Any) -> int:
-    try:
-        return parse_time(text or "")
-    except ValueError:
-        return 0
+    return time_of(executor.get("lastheardfromtime"))
 
 
 def _replicas(blueprint: Blueprint, colony: Colony) -> Found:

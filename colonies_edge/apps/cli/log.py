@@ -45,9 +45,8 @@ async def get(session: Session) -> int:
     if args.follow:
         from colonies_edge.apps.cli.services import until_told
 
-        ended = (
-            session.finished(args.processid) if args.processid else until_told().wait()
-        )  # Ctrl-C is an end like that
+        # An executor's log has no end of its own: Ctrl-C is one.
+        ended = session.finished(args.processid) if args.processid else until_told().wait()
         end: asyncio.Future[Any] = asyncio.ensure_future(ended)
         await follow(session, where, newest(entries, args.since or 0), end)
     return 0

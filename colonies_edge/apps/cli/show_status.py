@@ -12,6 +12,7 @@ from colonies_edge.apps.cli.presence import (
     ONLINE,
     PENDING,
     PRESENCE_TONES,
+    SECOND_NS,
     UNREGISTERED,
     ExecutorLine,
 )
@@ -19,7 +20,6 @@ from colonies_edge.apps.cli.show import STATES, at
 from colonies_edge.apps.cli.status_view import View, WaitingLine
 from colonies_edge.apps.cli.table import Cell, Style
 
-_SECOND_NS = 1_000_000_000
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 _CLOCK_WARNING_MS = 5_000  # as in `doctor`: above this a person comparing logs is misled
 _STATE_TONES = {
@@ -70,7 +70,7 @@ def sections_of(view: View) -> Iterator[Section]:
 
 def age(ns: int) -> str:
     """`40 s`, `3 min`, `2 h`: one unit, as a person says it."""
-    seconds = max(0, ns) // _SECOND_NS
+    seconds = max(0, ns) // SECOND_NS
     size, unit = next((size, unit) for size, unit in _UNITS if seconds >= size or size == 1)
     return f"{seconds // size} {unit}"
 
