@@ -131,6 +131,13 @@ def test_a_token_that_approves_lets_it_start_at_once(lab: LiveColony) -> None:
     works(lab, command(lab.folder / "device", "enrol", token, "--name", "pi", "--start"))
 
 
+def test_the_line_that_the_owner_is_given_does_all_of_it_on_the_device(embedded: LiveColony) -> None:
+    told = json.loads(owner(embedded, "enrol", "token", "--executortype", "cli", "--approve", "--json"))
+    words = told["line"].split()
+    assert words[:4] == ["python3", "colonies-edge.pyz", "enrol", told["token"]]
+    works(embedded, command(embedded.folder / "device", *words[2:], "--name", "pi"))
+
+
 @pytest.mark.parametrize("moment", ["key", "registered", "waiting", "settings"])
 @pytest.mark.long
 def test_killed_in_between_it_goes_on_where_it_was(embedded: LiveColony, moment: str) -> None:

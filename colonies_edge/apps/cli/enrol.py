@@ -113,7 +113,7 @@ async def token(session: Session) -> int:
         text = seal_token(made, Signer(session.config.need("colony_prvkey")), _authority(session))
     except BadRequest as error:
         raise UsageError(f"{error.message}: use an authority with a smaller certificate") from error
-    line = f"python3 {PROGRAM}.pyz enrol {text}"
+    line = f"python3 {PROGRAM}.pyz enrol {text} --start"
     expires = made.expires_ms * 1_000_000
     from colonies_edge.protocol.times import format_time
 
@@ -129,6 +129,7 @@ async def token(session: Session) -> int:
     many = f"{made.uses} devices" if made.uses > 1 else "one device"
     console.info(f"For {many} of type {made.executortype} named {made.names}, until {at(expires)}. There:")
     console.info(f"  {line}")
+    console.info("It runs commands for the colony then; leave --start away where a program of yours does the work")
     if not made.approve:
         console.info(f"Then here: {PROGRAM} executor approve --name NAME")
     return 0
